@@ -5,11 +5,11 @@
 The landmark models come from the npm package `@mediapipe/pose`, the person detector from the Python wheel of
 `mediapipe`; both are fetched by name and version, or taken from `DIR`. Weights are never touched:
 
-1. A landmark model gets the metadata that the Tasks runtime asks for (how to scale a picture), which the older
-   runtime kept in its graph. The detector brings it along and stays as it is, byte for byte.
-2. Pruning: the model's third output, the person mask, is pointed at its second, the 1×1 pose flag. Nothing asks
-   for the mask any more, so the runtime leaves its decoder out: 7 to 8 ms of CPU a frame. Four bytes differ.
-   The decoder stays in the file, so that the pruning can be undone (`unprune`) and tested. The 64×64 heatmap
+1. A landmark model gets the metadata that the Tasks runtime asks for (how to scale a picture), which the
+   older runtime kept in its graph. The detector brings it along and stays as it is, byte for byte.
+2. Pruning: the model's third output, the person mask, is pointed at its second, the 1×1 pose flag. Nothing
+   asks for the mask any more, so the runtime leaves its decoder out and spends 7 to 8 ms of CPU a frame less.
+   One number in the file differs, so the pruning can be undone (`unprune`) and tested. The 64×64 heatmap
    output must stay: the runtime refines landmarks on it.
 3. Both models go into a stored (not compressed) zip.
 
@@ -31,7 +31,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import flatbuffers
+import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 from mediapipe.tasks.metadata import schema_py_generated as tflite_schema
@@ -62,12 +62,12 @@ ALIGNMENT_FIELD = b"\x35\xd9"  # extra field 0xd935, in common use for alignment
 class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
     """A flatbuffer builder that keeps tensor data aligned, which the generated Python schema forgets."""
 
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
         return int(super().StartVector(elemSize, numElems, max(alignment, TENSOR_ALIGNMENT)))
 
 
 def with_normalization(model: bytes, mean: float, std: float) -> bytes:
-    """The TFLite `model` with metadata saying that its input is an RGB picture scaled as (value − mean) ÷ std."""
+    """The TFLite `model` with metadata: its input is an RGB picture scaled as (value − mean) ÷ std."""
     tree = tflite_schema.ModelT.InitFromPackedBuf(model, 0)
     buffer = tflite_schema.BufferT()
     buffer.data = np.frombuffer(_normalization_metadata(tree.subgraphs[0], mean, std), dtype=np.uint8)
