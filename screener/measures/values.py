@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from screener.terms import QuietStance, Side, StanceSide, Task
+
 __all__ = [
     "MEASURES",
     "AtDepth",
@@ -22,9 +24,6 @@ __all__ = [
     "Task",
 ]
 
-Side: TypeAlias = Literal["left", "right"]
-StanceSide: TypeAlias = Literal["left", "right", "unknown"]
-Task: TypeAlias = Literal["single_leg_squat", "forward_step_down", "lateral_step_down"]
 ReadAt: TypeAlias = Literal["bottom", "deepest_readable"]
 AtDepth: TypeAlias = Literal["30", "45", "60"]
 
@@ -89,19 +88,6 @@ class NotMeasured:
 
 
 Reading: TypeAlias = Measurement | NotMeasured
-
-
-@dataclass(frozen=True, slots=True)
-class QuietStance:
-    """The seconds of standing still that the changes are counted from.
-
-    `kind` is `bilateral` where the person stood on both feet (the better baseline: a pelvis can drop as soon
-    as one foot leaves the floor), else `single_leg`.
-    """
-
-    start_s: float
-    end_s: float
-    kind: Literal["bilateral", "single_leg"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,338 @@
+"""Running the pose model over frames: one landmarker, one person, every number as the model gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.pose.bundles import bundle_path
+from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
+from screener.pose.track import PoseTrack
+
+__all__ = ["PoseEstimator", "PoseFrame"]
+
+# MediaPipe's tracking mode smooths landmarks with One Euro filters whose strength follows the time between
+# frames. Telling it that frames are this far apart makes the filters pass everything through, so tracking mode
+# gives what the network saw, without lag, at the price of tracking. Smoothing is done later, with zero lag, on
+# the true timestamps. (Measured: docs/accuracy.md.)
+_STEP_MS = 10_000_000
+
+# A body cannot move by more than its own torso, nor change its height in the picture by half, within this time;
+# what does is another person.
+_JUMP_S = 0.25
+_JUMP_OF_TORSO = 1.0
+_SIZE_RATIO = 1.6
+
+# How many people are looked at when it must be decided whom to follow.
+_CANDIDATES = 4
+
+# The part of a person's box that is kept clear around them when the others are hidden.
+_BOX_MARGIN = 0.35
+
+Bundle = Literal["full", "heavy"]
+
+
+class PoseFrame(Protocol):
+    """What the estimator needs of a frame: its time, its picture, and picture pixels per `rgb` pixel."""
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def rgb(self) -> NDArray[np.uint8]: ...
+    @property
+    def scale(self) -> float: ...
+
+
+@dataclass(slots=True)
+class _Growing:
+    """Landmarks of the frames so far, kept in chunks so that a long recording costs its numbers and no more."""
+
+    times_s: list[float] = field(default_factory=list)
+    rows: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, time_s: float, row: NDArray[np.float32] | None) -> None:
+        self.times_s.append(time_s)
+        self.rows.append(_MISSING if row is None else row)
+
+
+# One frame's landmarks, `(landmark, x_px y_px x_m y_m z_m visibility)`, all missing.
+_MISSING: NDArray[np.float32] = np.full((len(LANDMARKS), 6), np.nan, dtype=np.float32)
+
+
+class PoseEstimator:
+    """Finds one person's landmarks in frames.
+
+    `track` follows a person through consecutive frames, cheaply; `look_closely` takes every frame on its own,
+    and its mirror image too, and averages the two: slower, and better where numbers are read.
+
+    Not safe to share between threads; make one a thread or process.
+
+    Args:
+        bundle: the pose bundle to run.
+
+    Raises:
+        BrokenInstallation: the bundle is missing or not the one that the manifest names.
+    """
+
+    def __init__(self, bundle: Bundle = "full") -> None:
+        self.bundle: Bundle = bundle
+        self._path = str(bundle_path(bundle))
+        self._landmarkers: dict[str, Any] = {}
+
+    def __enter__(self) -> PoseEstimator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the models."""
+        for landmarker in self._landmarkers.values():
+            landmarker.close()
+        self._landmarkers.clear()
+
+    def track(
+        self, frames: Iterable[PoseFrame], *, progress: Callable[[float], None] | None = None
+    ) -> PoseTrack:
+        """Follow one person through consecutive frames.
+
+        Whom: the largest whole person of the first frame in which anyone is found. A landmark set that jumps
+        to elsewhere or to another size is another person: it is dropped, and the one followed is looked for
+        where they were last.
+
+        Args:
+            frames: in order of time.
+            progress: called with each frame's time in seconds.
+        """
+        growing, size_px = _Growing(), (0, 0)
+        follow = _Follow(self)
+        for frame in frames:
+            height, width = frame.rgb.shape[:2]
+            size_px = (round(width * frame.scale), round(height * frame.scale))
+            growing.add(frame.time_s, _scaled(follow.next(frame), frame.scale))
+            if progress is not None:
+                progress(frame.time_s)
+        self._close("VIDEO")
+        warnings = follow.warnings()
+        return self._finish(growing, size_px, warnings)
+
+    def look_closely(
+        self, frames: Iterable[PoseFrame], near: PoseTrack, *, progress: Callable[[float], None] | None = None
+    ) -> PoseTrack:
+        """Take each frame on its own, average it with its mirror image, and keep to the person of `near`.
+
+        Args:
+            frames: any frames of the recording.
+            near: an earlier track of the same recording; of several people the one nearest to it is taken.
+        """
+        growing, size_px = _Growing(), (0, 0)
+        for frame in frames:
+            height, width = frame.rgb.shape[:2]
+            size_px = (round(width * frame.scale), round(height * frame.scale))
+            expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
+            rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
+            row = self._mirror_averaged(rgb)
+            if row is not None and not _same_place(row, expected):
+                row = None
+            growing.add(frame.time_s, _scaled(row, frame.scale))
+            if progress is not None:
+                progress(frame.time_s)
+        return self._finish(growing, size_px, ())
+
+    def _mirror_averaged(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        people = self._people_alone(rgb, 1)
+        mirrored = self._people_alone(np.ascontiguousarray(rgb[:, ::-1]), 1)
+        if not people or not mirrored:
+            return people[0] if people else None
+        back = mirror_names(mirrored[0][None])[0].copy()
+        back[:, 0] = rgb.shape[1] - back[:, 0]
+        back[:, 2] = -back[:, 2]
+        if not _same_place(back, people[0][:, :2]):
+            return people[0]
+        return np.asarray((people[0] + back) / 2, dtype=np.float32)
+
+    def _people_alone(self, rgb: NDArray[np.uint8], most: int) -> list[NDArray[np.float32]]:
+        """Everybody in one picture, each `(landmark, 6)`, without regard to other frames."""
+        landmarker = self._landmarker("IMAGE", most)
+        return _people(landmarker.detect(_image(rgb)), rgb)
+
+    def _landmarker(self, mode: Literal["IMAGE", "VIDEO"], most: int) -> Any:
+        key = f"{mode}{most}"
+        if key not in self._landmarkers:
+            import mediapipe as mp  # a second to import: only where a picture is really looked at
+
+            vision = mp.tasks.vision
+            options = vision.PoseLandmarkerOptions(
+                base_options=mp.tasks.BaseOptions(model_asset_path=self._path),
+                running_mode=vision.RunningMode[mode],
+                num_poses=most,
+                output_segmentation_masks=False,
+            )
+            self._landmarkers[key] = vision.PoseLandmarker.create_from_options(options)
+        return self._landmarkers[key]
+
+    def _close(self, mode: str) -> None:
+        for key in [key for key in self._landmarkers if key.startswith(mode)]:
+            self._landmarkers.pop(key).close()
+
+    def _finish(self, growing: _Growing, size_px: tuple[int, int], warnings: tuple[str, ...]) -> PoseTrack:
+        rows = np.stack(growing.rows) if growing.rows else np.empty((0, *_MISSING.shape), dtype=np.float32)
+        growing.rows.clear()
+        return PoseTrack(
+            times_s=np.array(growing.times_s, dtype=np.float64),
+            image_px=rows[:, :, 0:2],
+            world_m=rows[:, :, 2:5],
+            visibility=rows[:, :, 5],
+            flipped=np.zeros(len(rows), dtype=bool),
+            width_px=size_px[0],
+            height_px=size_px[1],
+            model=self.bundle,
+            warnings=warnings,
+        )
+
+
+class _Follow:
+    """Keeps the tracking landmarker on one person."""
+
+    def __init__(self, estimator: PoseEstimator) -> None:
+        self._estimator = estimator
+        self._index = 0
+        self._last: NDArray[np.float32] | None = None
+        self._last_s = -np.inf
+        self._jumps = 0
+        self._most_people = 0
+
+    def next(self, frame: PoseFrame) -> NDArray[np.float32] | None:
+        """The followed person's landmarks in the next frame, or None."""
+        rgb = frame.rgb
+        if self._last is None or frame.time_s - self._last_s > _JUMP_S:
+            rgb = self._choose(rgb)
+        row = self._run(rgb)
+        if row is not None and self._is_jump(row, frame.time_s):
+            self._jumps += 1
+            self._estimator._close("VIDEO")
+            expected = self._last
+            assert expected is not None
+            row = self._run(_hide_others(frame.rgb, expected[:, :2]))
+            if row is not None and self._is_jump(row, frame.time_s):
+                self._estimator._close("VIDEO")
+                row = None
+        if row is not None:
+            self._last, self._last_s = row, frame.time_s
+        return row
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the person should know about other people in the picture."""
+        if self._jumps or self._most_people > 1:
+            return ("More than one person is in the picture; one was followed. Film the person alone.",)
+        return ()
+
+    def _run(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        self._index += 1
+        people = _people(
+            self._estimator._landmarker("VIDEO", 1).detect_for_video(_image(rgb), self._index * _STEP_MS), rgb
+        )
+        return people[0] if people else None
+
+    def _choose(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture with everyone hidden but the one to follow; untouched where there is nobody to hide."""
+        people = self._estimator._people_alone(rgb, _CANDIDATES)
+        people = _distinct(people)
+        self._most_people = max(self._most_people, len(people))
+        if len(people) < 2:
+            return rgb
+        last = self._last
+        if last is not None:
+            chosen = min(people, key=lambda row: float(np.linalg.norm(_torso_px(row)[0] - _torso_px(last)[0])))
+        else:
+            chosen = max(people, key=lambda row: _whole_height_px(row, rgb))
+        self._estimator._close("VIDEO")
+        return _hide_others(rgb, chosen[:, :2])
+
+    def _is_jump(self, row: NDArray[np.float32], time_s: float) -> bool:
+        if self._last is None or time_s - self._last_s > _JUMP_S:
+            return False
+        centre, torso = _torso_px(row)
+        last_centre, last_torso = _torso_px(self._last)
+        ratio = max(torso, last_torso) / max(1e-6, min(torso, last_torso))
+        return bool(np.linalg.norm(centre - last_centre) > _JUMP_OF_TORSO * last_torso or ratio > _SIZE_RATIO)
+
+
+def _image(rgb: NDArray[np.uint8]) -> Any:
+    import mediapipe as mp
+
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb)
+
+
+def _people(result: Any, rgb: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """MediaPipe's result turned into ours: a `(landmark, 6)` array a person, in pixels of `rgb`."""
+    height, width = rgb.shape[:2]
+    return [
+        np.array(
+            [
+                (mark.x * width, mark.y * height, place.x, place.y, place.z, mark.visibility)
+                for mark, place in zip(image, world, strict=True)
+            ],
+            dtype=np.float32,
+        )
+        for image, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True)
+    ]
+
+
+def _scaled(row: NDArray[np.float32] | None, scale: float) -> NDArray[np.float32] | None:
+    if row is None or scale == 1.0:
+        return row
+    row = row.copy()
+    row[:, :2] *= scale
+    return row
+
+
+def _torso_px(row: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """A person's middle, `(xy,)`, and torso length, both in pixels."""
+    shoulders = row[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2].mean(axis=0)
+    hips = row[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], :2].mean(axis=0)
+    return (shoulders + hips) / 2, float(np.linalg.norm(shoulders - hips))
+
+
+def _whole_height_px(row: NDArray[np.float32], rgb: NDArray[np.uint8]) -> float:
+    """A person's height in the picture, counting only what lies inside it: whole and near beats cut off."""
+    y = np.clip(row[:, 1], 0, rgb.shape[0])
+    return float(y.max() - y.min())
+
+
+def _same_place(row: NDArray[np.float32], expected_px: NDArray[np.float32]) -> bool:
+    """Whether a person stands where one is expected; true where nothing is expected."""
+    if not np.isfinite(expected_px).any():
+        return True
+    centre, torso = _torso_px(row)
+    expected_centre, expected_torso = _torso_px(expected_px)
+    return bool(np.linalg.norm(centre - expected_centre) <= _JUMP_OF_TORSO * max(torso, expected_torso))
+
+
+def _distinct(people: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The people without doubles: the detector may give the same body twice."""
+    kept: list[NDArray[np.float32]] = []
+    for row in people:
+        centre, torso = _torso_px(row)
+        others = [_torso_px(other) for other in kept]
+        if all(np.linalg.norm(centre - there) > 0.5 * max(torso, length) for there, length in others):
+            kept.append(row)
+    return kept
+
+
+def _hide_others(rgb: NDArray[np.uint8], person_px: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The picture with everything grey but a box around one person, so that the detector finds that one."""
+    low, high = person_px.min(axis=0), person_px.max(axis=0)
+    margin = _BOX_MARGIN * float((high - low).max())
+    x0, y0 = np.maximum(0, np.floor(low - margin)).astype(int)
+    x1, y1 = np.ceil(high + margin).astype(int)
+    hidden = np.full_like(rgb, 127)
+    hidden[y0:y1, x0:x1] = rgb[y0:y1, x0:x1]
+    return hidden

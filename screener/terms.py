@@ -1,0 +1,32 @@
+"""The field's standard terms as types: tasks, sides and the quiet stance that changes are counted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["TASKS", "QuietStance", "Side", "StanceSide", "Task", "other_side"]
+
+Side: TypeAlias = Literal["left", "right"]
+StanceSide: TypeAlias = Literal["left", "right", "unknown"]
+Task: TypeAlias = Literal["single_leg_squat", "forward_step_down", "lateral_step_down"]
+
+TASKS: tuple[Task, ...] = ("single_leg_squat", "forward_step_down", "lateral_step_down")
+
+
+def other_side(side: Side) -> Side:
+    """The free side of a stance side, and the other way round."""
+    return "right" if side == "left" else "left"
+
+
+@dataclass(frozen=True, slots=True)
+class QuietStance:
+    """The seconds of standing still that the changes are counted from.
+
+    `kind` is `bilateral` where the person stood on both feet (the better baseline: a pelvis can drop as soon
+    as one foot leaves the floor), else `single_leg`.
+    """
+
+    start_s: float
+    end_s: float
+    kind: Literal["bilateral", "single_leg"]
