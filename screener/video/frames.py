@@ -29,8 +29,8 @@ class Frame:
     `time_s` is its own time stamp, counted from the first frame.
     `rgb` is `(height, width, rgb)`, uint8, upright, unmirrored, with square pixels, C-contiguous.
     `scale` is how many pixels of `VideoInfo` one pixel of `rgb` stands for: 1.0 unless the source was asked
-    for smaller pictures. Positions found in `rgb` are multiplied by it, so that all landmarks are in pixels of
-    `VideoInfo` whatever size the pose model looked at.
+    for smaller pictures. Positions found in `rgb` are multiplied by it, so that all landmarks are in pixels
+    of `VideoInfo` whatever size the pose model looked at.
     """
 
     index: int
@@ -43,10 +43,11 @@ class Frame:
 class VideoInfo:
     """What is known of a recording.
 
-    `width_px` and `height_px` are those of the upright picture with square pixels. `fps_mean` and `duration_s`
-    (first to last frame) come from true time stamps and are final once the last frame was read; None where
-    fewer than two frames are known. `rotation_deg` (0, 90, 180, 270) is how far the stored pictures were turned
-    clockwise to stand upright. `mirrored` tells that the source was mirrored; the frames no longer are.
+    `width_px` and `height_px` are those of the upright picture with square pixels. `fps_mean` and
+    `duration_s` (first to last frame) come from true time stamps and are final once the last frame was read;
+    None where fewer than two frames are known. `rotation_deg` (0, 90, 180, 270) is how far the stored
+    pictures were turned clockwise to stand upright. `mirrored` tells that the source was mirrored; the frames
+    no longer are.
     """
 
     name: str
@@ -109,8 +110,8 @@ def checked_windows(windows: Iterable[Window]) -> list[Window]:
 class PushedFrames:
     """Frames that come from memory: a list, or an iterator that waits for the next one of a camera.
 
-    A `queue.Queue` that ends with None is pushed as `iter(queue.get, None)`. Nothing is kept, so a second look
-    is possible at a list only.
+    A `queue.Queue` that ends with None is pushed as `iter(queue.get, None)`. Nothing is kept, so a second
+    look is possible at a list only.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How a stored picture is brought upright: quarter turns and flips, from the display matrix of the container."""
+"""How a stored picture is brought upright: the quarter turns and flips of a container's display matrix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Orientation:
 
     @classmethod
     def from_display_matrix(cls, matrix: npt.NDArray[np.int32]) -> Orientation:
-        """From the nine numbers `a b u c d v x y w` of ISO 14496-12, 6.2.2: `x' = a x + c y`, `y' = b x + d y`.
+        """From the numbers `a b u c d v x y w` of ISO 14496-12, 6.2.2: `x' = a x + c y`, `y' = b x + d y`.
 
         Pixels are y down on both sides. A matrix between two quarter turns goes to the nearer one; the shift
         and the perspective part carry no meaning for a single picture.
