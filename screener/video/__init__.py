@@ -2,15 +2,19 @@
 
 from screener.video.frames import Frame, Picture, PushedFrames, VideoInfo, VideoSource, Window
 from screener.video.reading import MIN_DURATION_S, VideoFile, open_video
+from screener.video.writing import Codec, VideoWriter, write_video
 
 __all__ = [
     "MIN_DURATION_S",
+    "Codec",
     "Frame",
     "Picture",
     "PushedFrames",
     "VideoFile",
     "VideoInfo",
     "VideoSource",
+    "VideoWriter",
     "Window",
     "open_video",
+    "write_video",
 ]

@@ -17,6 +17,7 @@ import av.error
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -436,7 +437,9 @@ def _check_length(name: str, survey: _Survey) -> None:
 
 def _orientation(decoded: VideoFrame) -> Orientation:
     matrix = decoded.side_data.get("DISPLAYMATRIX")
-    return Orientation.from_display_matrix(np.frombuffer(matrix, dtype=np.int32)) if matrix else Orientation()
+    if not isinstance(matrix, SideData):
+        return Orientation()
+    return Orientation.from_display_matrix(np.frombuffer(bytes(matrix), dtype=np.int32))
 
 
 def _geometry(decoded: VideoFrame, ratio: Fraction, mirrored: bool, max_side_px: int | None) -> _Geometry:
