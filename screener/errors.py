@@ -1,15 +1,15 @@
 """Everything that screener raises on purpose, in one tree.
 
-    ScreenerError                       says what went wrong and what to do about it
-    ├── WrongUse                        the call or the command line does not fit (exit code 2)
-    │   └── BadDataFile                 a norms, intake, manifest or screening file does not hold what it must
-    ├── NotMeasurable                   the recording was read, but nothing could be measured (exit code 3)
-    ├── UnreadableVideo                 the recording could not be read (exit code 4)
-    │   ├── NoVideoStream               the file has no picture in it
-    │   ├── EmptyVideo                  the file, or its picture stream, holds no frame
-    │   ├── TooShort                    shorter than one repetition can be
-    │   └── AbsurdVideo                 a size, rate or duration that no camera makes
-    └── BrokenInstallation              a model or data file is missing or altered (exit code 2)
+ScreenerError                       says what went wrong and what to do about it
+├── WrongUse                        the call or the command line does not fit (exit code 2)
+│   └── BadDataFile                 a norms, intake, manifest or screening file does not hold what it must
+├── NotMeasurable                   the recording was read, but nothing could be measured (exit code 3)
+├── UnreadableVideo                 the recording could not be read (exit code 4)
+│   ├── NoVideoStream               the file has no picture in it
+│   ├── EmptyVideo                  the file, or its picture stream, holds no frame
+│   ├── TooShort                    shorter than one repetition can be
+│   └── AbsurdVideo                 a size, rate or duration that no camera makes
+└── BrokenInstallation              a model or data file is missing or altered (exit code 2)
 """
 
 from __future__ import annotations

@@ -1,1 +1,31 @@
 """From a trial's signals to numbers: one reading a measure and repetition, each with its 95 % interval."""
+
+from screener.measures.reading import Corrector, PoseSample, measure_trial, moments_to_read, sample_pose
+from screener.measures.values import (
+    MEASURES,
+    AtDepth,
+    MeasuredRepetition,
+    MeasuredTrial,
+    Measurement,
+    MeasureName,
+    NotMeasured,
+    ReadAt,
+    Reading,
+)
+
+__all__ = [
+    "MEASURES",
+    "AtDepth",
+    "Corrector",
+    "MeasureName",
+    "MeasuredRepetition",
+    "MeasuredTrial",
+    "Measurement",
+    "NotMeasured",
+    "PoseSample",
+    "ReadAt",
+    "Reading",
+    "measure_trial",
+    "moments_to_read",
+    "sample_pose",
+]

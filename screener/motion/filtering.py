@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
@@ -35,7 +37,7 @@ def fill_gaps(
     flat = np.array(values, dtype=np.float64).reshape(len(times_s), -1)
     for column in flat.T:
         good = np.flatnonzero(np.isfinite(column))
-        for before, after in zip(good[:-1], good[1:], strict=True):
+        for before, after in pairwise(good):
             if after - before > 1 and times_s[after] - times_s[before] <= longest_gap_s + 1e-9:
                 gap = slice(before + 1, after)
                 column[gap] = np.interp(times_s[gap], times_s[[before, after]], column[[before, after]])
@@ -67,9 +69,7 @@ def smooth(
     return flat.reshape(values.shape)
 
 
-def _smooth_stretch(
-    times_s: NDArray[np.float64], values: NDArray[np.float64], cutoff_hz: float
-) -> NDArray[np.float64]:
+def _smooth_stretch(times_s: NDArray[np.float64], values: NDArray[np.float64], cutoff_hz: float) -> NDArray[np.float64]:
     if times_s[-1] - times_s[0] < _SHORTEST_STRETCH_S or len(times_s) < 8:
         return values
     step = float(np.median(np.diff(times_s)))

@@ -57,9 +57,7 @@ class Joints:
         """Smooth a track, and find the length of the leg in the picture."""
         px = smooth(track.times_s, track.image_px)
         world = smooth(track.times_s, track.world_m)
-        joints = cls(
-            track.times_s, px, world, track.visibility, np.empty(0), track.width_px, track.height_px
-        )
+        joints = cls(track.times_s, px, world, track.visibility, np.empty(0), track.width_px, track.height_px)
         lengths = [np.linalg.norm(joints.of(side, "hip") - joints.of(side, "ankle"), axis=1) for side in _SIDES]
         leg_px = _running_high(track.times_s, np.fmax(*lengths))
         return cls(track.times_s, px, world, track.visibility, leg_px, track.width_px, track.height_px)

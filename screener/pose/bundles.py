@@ -76,9 +76,7 @@ def model_file(name: str) -> Path:
     if not path.is_file():
         raise BrokenInstallation(f"The model file {entry.file} is missing.", _WHAT_TO_DO)
     if not _is_intact(path, entry):
-        raise BrokenInstallation(
-            f"The model file {entry.file} is not the one that was measured.", _WHAT_TO_DO
-        )
+        raise BrokenInstallation(f"The model file {entry.file} is not the one that was measured.", _WHAT_TO_DO)
     return path
 
 

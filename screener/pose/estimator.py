@@ -98,9 +98,7 @@ class PoseEstimator:
             landmarker.close()
         self._landmarkers.clear()
 
-    def track(
-        self, frames: Iterable[PoseFrame], *, progress: Callable[[float], None] | None = None
-    ) -> PoseTrack:
+    def track(self, frames: Iterable[PoseFrame], *, progress: Callable[[float], None] | None = None) -> PoseTrack:
         """Follow one person through consecutive frames.
 
         Whom: the largest whole person of the first frame in which anyone is found. A landmark set that jumps

@@ -70,7 +70,7 @@ class PoseTrack:
     @property
     def found(self) -> NDArray[np.bool_]:
         """`(frame,)`, true where the person was found."""
-        return np.isfinite(self.image_px[:, :, 0]).any(axis=1)
+        return np.asarray(np.isfinite(self.image_px[:, :, 0]).any(axis=1), dtype=np.bool_)
 
     def with_warnings(self, *warnings: str) -> PoseTrack:
         """The same track with further warnings, each once."""
@@ -115,7 +115,8 @@ def read_pose_track(path: Path) -> tuple[PoseTrack, tuple[PoseTrack, ...]]:
         raise BadDataFile(f"{path.name} is not a file of landmarks.", what_to_do) from error
     if header.get("format_version") != FORMAT_VERSION:
         raise BadDataFile(
-            f"{path.name} has landmark format {header.get('format_version')}, this is {FORMAT_VERSION}.", what_to_do
+            f"{path.name} has landmark format {header.get('format_version')}, this is {FORMAT_VERSION}.",
+            what_to_do,
         )
     try:
         looks = table["look"].to_numpy()
@@ -143,7 +144,8 @@ def _table_from_track(track: PoseTrack, look: int) -> pa.Table:
 
 def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
     values = np.stack(
-        [np.stack([table[f"{mark}_{name}"].to_numpy() for name in _FIELDS], axis=1) for mark in LANDMARKS], axis=1
+        [np.stack([table[f"{mark}_{name}"].to_numpy() for name in _FIELDS], axis=1) for mark in LANDMARKS],
+        axis=1,
     )
     return PoseTrack(
         times_s=table["time_s"].to_numpy(),

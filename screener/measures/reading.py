@@ -1,0 +1,313 @@
+"""Reading a trial's numbers: where they are read, from which look, and what cannot be read and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.measures.error_model import Estimate, measurement, pooled, raw_estimate
+from screener.measures.values import (
+    MEASURES,
+    AtDepth,
+    MeasuredRepetition,
+    MeasuredTrial,
+    Measurement,
+    MeasureName,
+    NotMeasured,
+    ReadAt,
+    Reading,
+)
+from screener.motion import CameraView, Joints, Repetition, StanceSignals, Trial
+from screener.motion.signals import compute_stance_signals
+from screener.pose import PoseTrack
+from screener.terms import Side
+
+__all__ = ["Corrector", "PoseSample", "measure_trial", "moments_to_read", "sample_pose"]
+
+_Values = NDArray[np.float64]
+
+# A reading is the median over the frames this near to its instant.
+_AROUND_S = 0.1
+
+# Below this projected hip-above-knee height (part of the standing thigh) FPPA blows up: the disagreement between
+# models at the 90th percentile passes 6° (docs/accuracy.md).
+_READABLE_RATIO = 0.5
+
+_DEPTHS: tuple[AtDepth, ...] = ("30", "45", "60")
+
+#: What is read from a pose at one instant; the others are read over time.
+_POSE_MEASURES: tuple[MeasureName, ...] = (
+    "pelvic_drop_deg",
+    "fppa_deg",
+    "hip_adduction_deg",
+    "trunk_lean_deg",
+    "knee_flexion_deg",
+    "knee_medial_displacement_pct",
+    "pelvic_shift_pct",
+    "knee_over_foot_pct",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseSample:
+    """The median pose over some frames.
+
+    Attributes:
+        px: `(33, xy)`, pixels, y down.
+        world_m: `(33, xyz)`, the model's world landmarks.
+        n: how many frames it rests on.
+    """
+
+    px: _Values
+    world_m: _Values
+    n: int
+
+
+class Corrector(Protocol):
+    """Better estimates than the raw formulas give, for some measures. Put in, it changes no caller."""
+
+    def correct(
+        self, quiet: PoseSample, at: PoseSample, stance: Side, view: CameraView, raw: dict[MeasureName, float]
+    ) -> dict[MeasureName, Estimate]:
+        """Estimates for the measures it knows; the others stay raw."""
+        ...
+
+
+def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> PoseSample | None:
+    """The median pose between two times, from the best look (the last one that has those frames)."""
+    for look in reversed(looks):
+        window = slice(*np.searchsorted(look.times_s, [start_s - 1e-6, end_s + 1e-6]))
+        found = look.found[window]
+        if found.sum() >= 1:
+            return PoseSample(
+                np.median(look.image_px[window][found], axis=0).astype(np.float64),
+                np.median(look.world_m[window][found], axis=0).astype(np.float64),
+                int(found.sum()),
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """The instants at which one repetition is read: the reading proper, and the matched depths on the way down."""
+
+    read_at: ReadAt
+    read_s: float | None
+    depths_s: dict[AtDepth, float]
+
+
+def moments_to_read(trial: Trial) -> list[tuple[float, float]]:
+    """Every stretch of a trial that is read, (start_s, end_s): what a second look should look at."""
+    windows = [(trial.quiet_stance.start_s, trial.quiet_stance.end_s)]
+    for rep in trial.repetitions:
+        if rep.counted:
+            moments = _moments(trial.signals, rep)
+            instants = [*moments.depths_s.values(), *([moments.read_s] if moments.read_s is not None else [])]
+            windows += [(at - _AROUND_S, at + _AROUND_S) for at in instants]
+    return windows
+
+
+def measure_trial(
+    trial: Trial,
+    joints: Joints,
+    view: CameraView,
+    looks: tuple[PoseTrack, ...],
+    corrector: Corrector | None = None,
+) -> MeasuredTrial:
+    """Read every measure of every repetition, and the trial's median over the counted ones.
+
+    Args:
+        trial: what was found.
+        joints: of the recording, smoothed, for what is read over time.
+        view: the camera's view; nothing frontal is read from aside.
+        looks: the first look at the recording and, after it, better looks at parts of it.
+        corrector: better estimates, where there is one.
+    """
+    repetitions = tuple(_measure_repetition(trial, rep, joints, view, looks, corrector) for rep in trial.repetitions)
+    counted = [rep for rep in repetitions if rep.counted]
+    summary: dict[MeasureName, Reading] = {}
+    for name in MEASURES:
+        readings = [rep.measures[name] for rep in counted]
+        good = [reading for reading in readings if isinstance(reading, Measurement)]
+        if good:
+            summary[name] = pooled(name, good) if name != "foot_touchdowns" else _total(good)
+        else:
+            reasons = [reading.reason for reading in readings if isinstance(reading, NotMeasured)]
+            summary[name] = NotMeasured(reasons[0] if reasons else "No repetition could be counted.")
+    return MeasuredTrial(
+        task=trial.task,
+        task_from=trial.task_from,
+        stance_side=trial.stance_side,
+        quiet_stance=trial.quiet_stance,
+        repetitions=repetitions,
+        summary=summary,
+    )
+
+
+def _measure_repetition(
+    trial: Trial,
+    rep: Repetition,
+    joints: Joints,
+    view: CameraView,
+    looks: tuple[PoseTrack, ...],
+    corrector: Corrector | None,
+) -> MeasuredRepetition:
+    moments = _moments(trial.signals, rep)
+    measures: dict[MeasureName, Reading] = {}
+    at_depth: dict[AtDepth, dict[MeasureName, Reading]] = {}
+    reason = _why_not(trial, rep, view)
+    if reason is None and moments.read_s is None:
+        reason = "The leg could not be seen well enough at any depth."
+    if reason is not None:
+        measures = {name: NotMeasured(reason) for name in MEASURES}
+    else:
+        assert moments.read_s is not None
+        read = _Reader(trial, joints, view, looks, corrector)
+        measures |= read.at(moments.read_s)
+        if moments.read_at == "deepest_readable":
+            deepest = read.at(rep.bottom_s)["knee_flexion_deg"]
+            measures["knee_flexion_deg"] = deepest
+        measures |= _over_time(trial, rep, joints, view)
+        at_depth = {depth: read.at(at) for depth, at in moments.depths_s.items()}
+    return MeasuredRepetition(
+        index=rep.index,
+        start_s=rep.start_s,
+        bottom_s=rep.bottom_s,
+        end_s=rep.end_s,
+        counted=rep.counted,
+        excluded_because=rep.excluded_because,
+        read_at=moments.read_at,
+        measures={name: measures[name] for name in MEASURES},
+        at_depth=at_depth,
+    )
+
+
+def _why_not(trial: Trial, rep: Repetition, view: CameraView) -> str | None:
+    if not view.frontal:
+        return f"The camera does not face the person. {view.warnings[0]}"
+    if trial.stance_side == "unknown":
+        return "Which leg was stood on could not be told."
+    if not rep.counted:
+        return f"The repetition was not counted: {rep.excluded_because}."
+    return None
+
+
+def _moments(signals: StanceSignals, rep: Repetition) -> _Moments:
+    down = signals.window(rep.start_s, rep.bottom_s)
+    times_s, flexion = signals.times_s[down], signals.knee_flexion_deg[down]
+    ratio = signals.hip_above_knee_ratio
+    around = signals.window(rep.bottom_s - _AROUND_S, rep.bottom_s + _AROUND_S)
+    read_at: ReadAt = "bottom"
+    read_s: float | None = rep.bottom_s
+    if not np.nanmedian(ratio[around]) >= _READABLE_RATIO:
+        read_at = "deepest_readable"
+        readable = np.flatnonzero(ratio[down] >= _READABLE_RATIO)
+        read_s = float(times_s[readable[-1]]) - _AROUND_S if len(readable) else None
+    depths: dict[AtDepth, float] = {}
+    for depth in _DEPTHS:
+        above = np.flatnonzero(flexion >= float(depth))
+        if len(above) and (read_at == "bottom" or read_s is None or times_s[above[0]] <= read_s):
+            depths[depth] = float(times_s[above[0]])
+    return _Moments(read_at, read_s, depths)
+
+
+class _Reader:
+    """Reads poses of one trial against its quiet stance."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        joints: Joints,
+        view: CameraView,
+        looks: tuple[PoseTrack, ...],
+        corrector: Corrector | None,
+    ) -> None:
+        assert trial.stance_side != "unknown"
+        self._stance: Side = trial.stance_side
+        self._joints, self._view, self._looks, self._corrector = joints, view, looks, corrector
+        self._quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
+
+    def at(self, instant_s: float) -> dict[MeasureName, Reading]:
+        """Every measure that one pose gives, around an instant."""
+        pose = sample_pose(self._looks, instant_s - _AROUND_S, instant_s + _AROUND_S)
+        quiet = self._quiet
+        if pose is None or quiet is None:
+            missing = NotMeasured("The person was not found in these frames.")
+            return dict.fromkeys(_POSE_MEASURES, missing)
+        raw = raw_values(quiet, pose, self._stance, self._joints)
+        estimates = {name: raw_estimate(name, value, self._view.yaw_deg) for name, value in raw.items()}
+        if self._corrector is not None:
+            estimates |= self._corrector.correct(quiet, pose, self._stance, self._view, raw)
+        return {name: _reading(name, estimate, pose.n) for name, estimate in estimates.items()}
+
+
+def _reading(name: MeasureName, estimate: Estimate, n: int = 1) -> Reading:
+    if not np.isfinite(estimate.value):
+        return NotMeasured("A joint that this needs was not found.")
+    return measurement(name, estimate, n)
+
+
+def raw_values(quiet: PoseSample, at: PoseSample, stance: Side, joints: Joints) -> dict[MeasureName, float]:
+    """The raw formulas on one pose: angles in the picture, the drop as change of the hip line from quiet stance."""
+    pair = replace(
+        joints,
+        times_s=np.array([0.0, 1.0]),
+        px=np.stack([quiet.px, at.px]),
+        world_m=np.stack([quiet.world_m, at.world_m]),
+        visibility=np.ones((2, at.px.shape[0]), dtype=np.float32),
+        leg_px=np.ones(2),
+    )
+    signals = compute_stance_signals(pair, stance, slice(0, 1))
+    drop = float(signals.pelvic_obliquity_deg[1] - signals.pelvic_obliquity_deg[0])
+    return {
+        "pelvic_drop_deg": drop,
+        "fppa_deg": float(signals.fppa_deg[1]),
+        "hip_adduction_deg": float(signals.thigh_inclination_deg[1]) + drop,
+        "trunk_lean_deg": float(signals.trunk_lean_deg[1]),
+        "knee_flexion_deg": float(signals.knee_flexion_deg[1]),
+        "knee_medial_displacement_pct": float(signals.knee_medial_pct[1]),
+        "pelvic_shift_pct": float(signals.pelvic_shift_pct[1] - signals.pelvic_shift_pct[0]),
+        "knee_over_foot_pct": float(signals.knee_over_foot_pct[1]),
+    }
+
+
+def _over_time(trial: Trial, rep: Repetition, joints: Joints, view: CameraView) -> dict[MeasureName, Reading]:
+    """What is read over a whole repetition: tempo, wobble, drift of the foot, touch-downs."""
+    assert trial.stance_side != "unknown"
+    signals = trial.signals
+    window = signals.window(rep.start_s, rep.end_s)
+    ankle = joints.of(trial.stance_side, "ankle")[window]
+    leg_px = float(np.nanmedian(joints.leg_px[window]))
+    drift = 100 * float(np.nanmax(np.linalg.norm(ankle - np.nanmedian(ankle[:5], axis=0), axis=1))) / leg_px
+    values: dict[MeasureName, float] = {
+        "tempo_s": rep.end_s - rep.start_s,
+        "knee_wobble_deg": _wobble_deg(signals.times_s[window], signals.fppa_deg[window]),
+        "foot_drift_pct": drift,
+    }
+    found: dict[MeasureName, Reading] = {
+        name: _reading(name, raw_estimate(name, value, view.yaw_deg)) for name, value in values.items()
+    }
+    found["foot_touchdowns"] = (
+        NotMeasured("In a step-down the foot is meant to touch the floor.")
+        if rep.touched_down is None
+        else Measurement(rep.touched_down, rep.touched_down, rep.touched_down, MEASURES["foot_touchdowns"])
+    )
+    return found
+
+
+def _wobble_deg(times_s: _Values, fppa_deg: _Values) -> float:
+    """Side-to-side shake of the knee: SD of FPPA about a smooth course (a quartic in time over the repetition)."""
+    good = np.isfinite(fppa_deg)
+    if good.sum() < 8:
+        return float("nan")
+    seconds = times_s[good] - times_s[good].mean()
+    course = np.polyval(np.polyfit(seconds, fppa_deg[good], 4), seconds)
+    return float(np.std(fppa_deg[good] - course))
+
+
+def _total(readings: list[Measurement]) -> Measurement:
+    value = sum(reading.value for reading in readings)
+    return Measurement(value, value, value, readings[0].unit, len(readings))

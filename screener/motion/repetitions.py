@@ -1,0 +1,201 @@
+"""Finding repetitions: where a body sinks over one still foot and rises again, and which of them count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks
+
+from screener.motion.filtering import fill_gaps
+from screener.motion.signals import Joints
+from screener.terms import Side, StanceSide, Task, other_side
+
+__all__ = ["Dip", "find_dips"]
+
+# How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
+_SMALLEST_DIP = 0.022
+
+# A repetition is between these; a slower one is a pause, a faster one is a bounce.
+_SHORTEST_S = 0.5
+_LONGEST_HALF_S = 6.0
+
+# The stance foot is the one that moves least within ±1 s of the bottom (right in 28 of 28 real cases,
+# docs/accuracy.md). It must move less than this part of the leg's length ...
+_STILL = 0.12
+# ... and this much less than the other foot, or there is no telling which it is.
+_STILLER = 1.25
+
+# Feet at one level (part of leg length) that both stay put: the person stands on both.
+_LEVEL = 0.06
+_BOTH_STILL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Dip:
+    """One sinking and rising of the hips.
+
+    Attributes:
+        start_s, bottom_s, end_s: seconds; the bottom is the instant of greatest depth.
+        depth: how far the hips came down, as part of leg length.
+        stance_side: the foot that stayed, or unknown.
+        both_feet: both feet stayed on the floor.
+        free_rise: height of the free ankle over the stance ankle in the picture at the bottom, part of leg length.
+        free_aside: distance of the free ankle from the stance ankle, across, part of leg length.
+    """
+
+    start_s: float
+    bottom_s: float
+    end_s: float
+    depth: float
+    stance_side: StanceSide
+    both_feet: bool
+    free_rise: float
+    free_aside: float
+
+    @property
+    def task(self) -> Task:
+        """The task that the free foot gives away at the bottom.
+
+        In a squat the free foot stays above the stance foot; in a step-down it goes below the box, in front
+        (nearly in line, as seen from the front) or beside it.
+        """
+        if self.free_rise > _STEP_DOWN_BELOW:
+            return "single_leg_squat"
+        return "lateral_step_down" if self.free_aside > _LATERAL_FROM else "forward_step_down"
+
+
+# A box of 10 cm and the way to the floor put the free ankle at least this far below the stance ankle.
+_STEP_DOWN_BELOW = -0.03
+# Free foot beside the box: further aside than the hips are apart (0.106 of the stature, 0.2 of the leg).
+_LATERAL_FROM = 0.245
+
+
+def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
+    """Every sinking of the hips over a foot that stays, in order of time.
+
+    Args:
+        joints: of the recording.
+        side: the stance side where it is given; dips over the other foot are then left out, and where the feet
+            do not tell, it is believed.
+    """
+    dips: list[Dip] = []
+    for stance in ("left", "right"):
+        dips += _dips_over(joints, stance, side)
+    dips.sort(key=lambda dip: dip.bottom_s)
+    kept: list[Dip] = []
+    for dip in dips:
+        # The same movement, seen over either foot: keep the deeper reading.
+        if kept and dip.bottom_s < kept[-1].end_s and kept[-1].bottom_s > dip.start_s:
+            if dip.depth > kept[-1].depth:
+                kept[-1] = dip
+            continue
+        kept.append(dip)
+    return [dip for dip in kept if side is None or dip.stance_side in (side, "unknown")]
+
+
+def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
+    times_s = joints.times_s
+    ankle = joints.of(stance, "ankle")
+    sinking = fill_gaps(times_s, (joints.middle("hip")[:, 1] - ankle[:, 1]) / joints.leg_px)
+    dips = []
+    for start, stop in _runs(np.isfinite(sinking)):
+        if stop - start < 5:
+            continue
+        signal = sinking[start:stop]
+        seconds = times_s[start:stop]
+        step = float(np.median(np.diff(seconds)))
+        span = max(3, round(2 * _LONGEST_HALF_S / step))
+        peaks, found = find_peaks(
+            signal, prominence=_SMALLEST_DIP, distance=max(1, round(_SHORTEST_S / step)), wlen=span | 1
+        )
+        # A base never lies beyond the neighbouring dip: between two dips the body stood up.
+        lefts = np.maximum(found["left_bases"], np.concatenate([[0], peaks[:-1]]))
+        rights = np.minimum(found["right_bases"], np.concatenate([peaks[1:], [len(signal) - 1]]))
+        for peak, low, high in zip(peaks, lefts, rights, strict=True):
+            left, right = (
+                low + int(np.argmin(signal[low : peak + 1])),
+                peak + int(np.argmin(signal[peak : high + 1])),
+            )
+            dip = _dip(joints, stance, given, start, signal, (int(left), int(peak), int(right)))
+            if dip is not None:
+                dips.append(dip)
+    return dips
+
+
+def _dip(
+    joints: Joints,
+    stance: Side,
+    given: Side | None,
+    offset: int,
+    signal: NDArray[np.float64],
+    marks: tuple[int, int, int],
+) -> Dip | None:
+    left, peak, right = marks
+    times_s = joints.times_s[offset:]
+    top = max(signal[left], signal[right])
+    depth = float(signal[peak] - top)
+    start = _leave(signal, peak, left, signal[left] + 0.1 * (signal[peak] - signal[left]))
+    end = _leave(signal, peak, right, signal[right] + 0.1 * (signal[peak] - signal[right]))
+    bottom_s = _vertex(times_s, signal, peak, signal[peak] - 0.2 * depth)
+
+    near = slice(
+        int(np.searchsorted(joints.times_s, max(times_s[start], bottom_s - 1.0))),
+        int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
+    )
+    moved = {each: _movement(joints, each, near) for each in ("left", "right")}
+    free = other_side(stance)
+    if not moved[stance] <= _STILL:
+        return None
+    at = offset + peak
+    apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
+    rise, aside = -float(apart[1]), abs(float(apart[0]))
+    both_feet = moved[free] < _BOTH_STILL and abs(rise) < _LEVEL
+    decided: StanceSide = stance
+    if not both_feet and moved[free] < moved[stance]:
+        return None
+    if both_feet or moved[free] < _STILLER * moved[stance]:
+        decided = given if given is not None and not both_feet else "unknown"
+    return Dip(float(times_s[start]), bottom_s, float(times_s[end]), depth, decided, both_feet, rise, aside)
+
+
+def _leave(signal: NDArray[np.float64], peak: int, base: int, level: float) -> int:
+    """The frame at which the signal first comes down to `level` on the way from the peak to the base."""
+    step = -1 if base < peak else 1
+    at = peak
+    while at != base and signal[at] > level:
+        at += step
+    return at
+
+
+def _vertex(times_s: NDArray[np.float64], signal: NDArray[np.float64], peak: int, level: float) -> float:
+    """The time of the vertex of a parabola through the dip's lowest fifth: steadier than its single lowest frame."""
+    first = last = peak
+    while first > 0 and signal[first - 1] >= level:
+        first -= 1
+    while last < len(signal) - 1 and signal[last + 1] >= level:
+        last += 1
+    if last - first < 4:
+        return float(times_s[peak])
+    seconds = times_s[first : last + 1] - times_s[peak]
+    curve, slope, _ = np.polyfit(seconds, signal[first : last + 1], 2)
+    if curve >= 0:
+        return float(times_s[peak])
+    vertex = float(np.clip(-slope / (2 * curve), seconds[0], seconds[-1]))
+    return float(times_s[peak]) + vertex
+
+
+def _movement(joints: Joints, side: Side, near: slice) -> float:
+    """How far an ankle moves within some frames (5th to 95th percentile), as part of leg length; inf if unseen."""
+    points = joints.of(side, "ankle")[near] / joints.leg_px[near, None]
+    points = points[np.isfinite(points).all(axis=1)]
+    if len(points) < 3:
+        return float("inf")
+    low, high = np.percentile(points, [5, 95], axis=0)
+    return float(np.hypot(*(high - low)))
+
+
+def _runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,293 @@
+"""From a `PoseTrack` to trials: sets of repetitions of one leg, each with its quiet stance, signals and reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.motion.repetitions import Dip, find_dips
+from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
+from screener.motion.view import CameraView, assess_view
+from screener.pose import PoseTrack
+from screener.terms import QuietStance, Side, StanceSide, Task
+
+__all__ = ["Motion", "Repetition", "Trial", "read_motion"]
+
+# A set is over after this long without a repetition.
+_SET_PAUSE_S = 8.0
+
+# Shallower than this is not a repetition of these tests [judgement: the protocols ask for 45–60°].
+_SHALLOWEST_DEG = 30.0
+
+# One repetition in two seconds is the protocol's pace; faster than this the frames around the bottom are too few.
+_FASTEST_S = 0.8
+
+# How long, and how still (part of leg length), a quiet stance must be.
+_QUIET_S = 0.5
+_QUIET_MOVES = 0.02
+_QUIET_WITHIN_S = 15.0
+_FEET_LEVEL_PCT = 6.0
+
+# The frames around a bottom that a reading rests on.
+_AROUND_BOTTOM_S = 0.1
+
+_VISIBLE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """One repetition. `excluded_because` is None exactly where `counted` is true.
+
+    `touched_down` counts how often the free foot came to the floor (in squats only; a step-down is meant to).
+    """
+
+    index: int
+    start_s: float
+    bottom_s: float
+    end_s: float
+    counted: bool
+    excluded_because: str | None
+    touched_down: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One set of repetitions over one stance foot, with its signals over the whole recording."""
+
+    task: Task
+    task_from: Literal["given", "detected"]
+    stance_side: StanceSide
+    quiet_stance: QuietStance
+    repetitions: tuple[Repetition, ...]
+    signals: StanceSignals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What a recording shows: the camera's view, the trials, and, where there is none, why (`nothing_because`)."""
+
+    joints: Joints
+    view: CameraView | None
+    trials: tuple[Trial, ...]
+    nothing_because: str | None
+
+
+def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None = None) -> Motion:
+    """Find the trials of a recording.
+
+    Args:
+        track: one person's landmarks.
+        task: where it is known; else it is told from where the free foot goes.
+        side: the stance side where it is known; else the foot that stays.
+    """
+    joints = Joints.from_track(track)
+    if not np.isfinite(joints.leg_px).any():
+        return Motion(joints, None, (), "Nobody could be found in the picture. Show the whole body, head to feet.")
+    dips = find_dips(joints, side)
+    sets = _sets(dips)
+    found = track.found
+    standing = _standing(joints, sets) & found
+    view = assess_view(joints, standing if standing.any() else found)
+    trials = tuple(
+        trial
+        for i, members in enumerate(sets)
+        if (trial := _trial(joints, members, sets[i - 1][-1].end_s if i else 0.0, task)) is not None
+    )
+    reason = None
+    if not any(rep.counted for trial in trials for rep in trial.repetitions):
+        reason = _why_nothing(view, dips, trials)
+    return Motion(joints, view, trials, reason)
+
+
+def _sets(dips: list[Dip]) -> list[list[Dip]]:
+    """Dips grouped into sets: one side, no long pause. Movements on both feet belong to no set."""
+    sets: list[list[Dip]] = []
+    for dip in dips:
+        if dip.both_feet:
+            continue
+        last = sets[-1][-1] if sets else None
+        if last is not None and dip.start_s - last.end_s <= _SET_PAUSE_S and _one_side(sets[-1], dip):
+            sets[-1].append(dip)
+        else:
+            sets.append([dip])
+    return sets
+
+
+def _one_side(members: list[Dip], dip: Dip) -> bool:
+    """Whether a dip may belong to a set: its foot is the set's, or one of the two could not be told."""
+    known = {each.stance_side for each in (*members, dip)} - {"unknown"}
+    return len(known) < 2
+
+
+def _standing(joints: Joints, sets: list[list[Dip]]) -> NDArray[np.bool_]:
+    """The frames of the sets in which nobody squats; all frames where there is no set."""
+    inside = np.zeros(len(joints.times_s), dtype=bool)
+    squatting = np.zeros(len(joints.times_s), dtype=bool)
+    for members in sets:
+        times_s = joints.times_s
+        inside |= (times_s >= members[0].start_s - 2.0) & (times_s <= members[-1].end_s + 1.0)
+        for dip in members:
+            squatting |= (times_s > dip.start_s) & (times_s < dip.end_s)
+    return inside & ~squatting if sets else ~squatting
+
+
+def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> Trial | None:
+    # One repetition whose foot could not be told is over the foot of the others of its set.
+    stance: StanceSide = next((dip.stance_side for dip in members if dip.stance_side != "unknown"), "unknown")
+    drawn: Side = stance if stance != "unknown" else "left"
+    quiet = _quiet_stance(joints, drawn, members, after_s)
+    standing = slice(*np.searchsorted(joints.times_s, [quiet.start_s - 1e-6, quiet.end_s + 1e-6]))
+    signals = compute_stance_signals(joints, drawn, standing)
+    votes = [dip.task for dip in members]
+    detected = max(sorted(set(votes)), key=votes.count)
+    chosen = task or detected
+    if chosen != "single_leg_squat" and quiet.kind == "bilateral" and not _on_both_feet_on_box(signals, quiet):
+        quiet = QuietStance(quiet.start_s, quiet.end_s, "single_leg")
+    repetitions = tuple(
+        _repetition(joints, signals, dip, index, chosen, stance) for index, dip in enumerate(members, start=1)
+    )
+    # Sinking too little again and again is swaying, not a set.
+    if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
+        return None
+    return Trial(chosen, "given" if task else "detected", stance, quiet, repetitions, signals)
+
+
+# Ankles this close (% of leg length) stand side by side; a foot that hangs beside a box is further out.
+_SIDE_BY_SIDE_PCT = 22.0
+
+
+def _on_both_feet_on_box(signals: StanceSignals, quiet: QuietStance) -> bool:
+    window = signals.window(quiet.start_s, quiet.end_s)
+    return bool(np.nanmedian(signals.free_ankle_aside_pct[window]) < _SIDE_BY_SIDE_PCT)
+
+
+def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: float) -> QuietStance:
+    """The stillest stretch before the first repetition, on both feet if there is one; else the top between two."""
+    first = members[0].start_s
+    low = max(after_s, first - _QUIET_WITHIN_S)
+    before = [
+        (start, kind, moves)
+        for start in np.arange(low, first - _QUIET_S + 1e-6, 0.1).tolist()
+        if (found := _stillness(joints, start, start + _QUIET_S)) is not None
+        for kind, moves in [found]
+        if moves < _QUIET_MOVES
+    ]
+    for kind in ("bilateral", "single_leg"):
+        # The last still stretch of the better kind: nearest to what follows it.
+        still = [start for start, found_kind, _ in before if found_kind == kind]
+        if still:
+            low, high = _widest_from(still)
+            return QuietStance(round(low, 3), round(min(high + _QUIET_S, first), 3), kind)
+    tops = [(members[0].start_s - 0.15, members[0].start_s + 0.05)]
+    tops += [(a.end_s, b.start_s) for a, b in pairwise(members) if b.start_s > a.end_s]
+    start, end = max(tops, key=lambda top: top[1] - top[0])
+    return QuietStance(round(max(0.0, start), 3), round(max(end, start + 0.1), 3), "single_leg")
+
+
+def _widest_from(starts: list[float]) -> tuple[float, float]:
+    """The last unbroken run of start times, as (first, last), at most two seconds long."""
+    run = [starts[-1]]
+    for start in reversed(starts[:-1]):
+        if run[-1] - start > 0.15 or run[0] - start > 2.0 - _QUIET_S:
+            break
+        run.append(start)
+    return run[-1], run[0]
+
+
+def _stillness(joints: Joints, start_s: float, end_s: float) -> tuple[str, float] | None:
+    """On how many feet the person stands within some seconds, and how much anything moves (part of leg length)."""
+    window = slice(*np.searchsorted(joints.times_s, [start_s - 1e-6, end_s + 1e-6]))
+    points = [
+        joints.middle("hip")[window],
+        joints.middle("shoulder")[window],
+        joints.of("left", "ankle")[window],
+        joints.of("right", "ankle")[window],
+    ]
+    if len(points[0]) < 3 or not all(np.isfinite(each).all() for each in points):
+        return None
+    leg = float(np.median(joints.leg_px[window]))
+    moves = max(float(np.hypot(*np.ptp(each, axis=0))) for each in points) / leg
+    apart = 100 * float(np.median(points[2][:, 1] - points[3][:, 1])) / leg
+    lengths = [
+        float(np.median(np.linalg.norm(joints.of(side, "hip") - joints.of(side, "ankle"), axis=1)[window])) / leg
+        for side in ("left", "right")
+    ]
+    both = abs(apart) < _FEET_LEVEL_PCT and min(lengths) > 0.9
+    return ("bilateral" if both else "single_leg"), moves
+
+
+_TOO_SHALLOW = "too shallow"
+
+
+def _repetition(
+    joints: Joints, signals: StanceSignals, dip: Dip, index: int, task: Task, stance: StanceSide
+) -> Repetition:
+    around = signals.window(dip.bottom_s - _AROUND_BOTTOM_S, dip.bottom_s + _AROUND_BOTTOM_S)
+    whole = signals.window(dip.start_s, dip.end_s)
+    flexion = _median(signals.knee_flexion_deg[around])
+    touched = _touch_downs(signals, dip) if task == "single_leg_squat" else None
+
+    reason: str | None = None
+    if stance == "unknown":
+        reason = "which leg was stood on could not be told; say it with --side"
+    elif _out_of_frame(joints, stance, whole):
+        reason = "out of frame"
+    elif not np.isfinite(flexion) or _median(signals.stance_visibility[around]) < _VISIBLE:
+        reason = "bottom not visible"
+    elif flexion < _SHALLOWEST_DEG:
+        reason = _TOO_SHALLOW
+    elif dip.end_s - dip.start_s < _FASTEST_S:
+        reason = "too fast"
+    elif touched:
+        reason = "foot touched down"
+    return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
+
+
+# A free ankle this near the stance ankle's height (% of leg length) that stays is on the floor.
+_ON_FLOOR_PCT = 3.0
+_TOUCH_S = 0.1
+
+
+def _touch_downs(signals: StanceSignals, dip: Dip) -> int:
+    """How often the free foot came down to the floor and stayed for a moment, during a squat."""
+    length = dip.end_s - dip.start_s
+    window = signals.window(dip.start_s + 0.15 * length, dip.end_s - 0.15 * length)
+    times_s, rise = signals.times_s[window], signals.free_ankle_rise_pct[window]
+    low = np.concatenate([[False], rise < _ON_FLOOR_PCT, [False]])
+    edges = np.flatnonzero(np.diff(low.astype(np.int8)))
+    return sum(
+        1 for start, stop in zip(edges[::2], edges[1::2], strict=True) if times_s[stop - 1] - times_s[start] >= _TOUCH_S
+    )
+
+
+def _out_of_frame(joints: Joints, stance: StanceSide, window: slice) -> bool:
+    assert stance != "unknown"
+    size = np.array([joints.width_px, joints.height_px])
+    points = np.stack([joints.of(stance, name)[window] for name in ("hip", "knee", "ankle")])
+    with np.errstate(invalid="ignore"):
+        inside = np.all((points >= 0) & (points <= size), axis=2).all(axis=0)
+    return bool(np.mean(inside) < 0.9)
+
+
+def _why_nothing(view: CameraView, dips: list[Dip], trials: tuple[Trial, ...]) -> str:
+    if not view.frontal:
+        return view.warnings[0]
+    reasons = [rep.excluded_because for trial in trials for rep in trial.repetitions if rep.excluded_because]
+    if reasons:
+        most = max(sorted(set(reasons)), key=reasons.count)
+        return f"{len(reasons)} movements were seen, but none could be counted: {most}."
+    if any(dip.both_feet for dip in dips):
+        return "The person squats on both feet. Stand on one leg, or step down from a box, and film again."
+    return (
+        "No single-leg squat or step-down was seen. Stand on one leg facing the camera, "
+        "bend the knee slowly and come up again, three to five times."
+    )
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if len(good) else float("nan")
