@@ -1,6 +1,6 @@
 """From a trial's signals to numbers: one reading a measure and repetition, each with its 95 % interval."""
 
-from screener.measures.reading import Corrector, PoseSample, measure_trial, moments_to_read, sample_pose
+from screener.measures.reading import Corrector, PoseSample, instants_to_read, measure_trial, sample_pose
 from screener.measures.values import (
     MEASURES,
     AtDepth,
@@ -25,7 +25,7 @@ __all__ = [
     "PoseSample",
     "ReadAt",
     "Reading",
+    "instants_to_read",
     "measure_trial",
-    "moments_to_read",
     "sample_pose",
 ]

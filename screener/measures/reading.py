@@ -25,7 +25,7 @@ from screener.motion.signals import compute_stance_signals
 from screener.pose import PoseTrack
 from screener.terms import Side
 
-__all__ = ["Corrector", "PoseSample", "measure_trial", "moments_to_read", "sample_pose"]
+__all__ = ["Corrector", "PoseSample", "instants_to_read", "measure_trial", "sample_pose"]
 
 _Values = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
     for look in reversed(looks):
         window = slice(*np.searchsorted(look.times_s, [start_s - 1e-6, end_s + 1e-6]))
         found = look.found[window]
-        if found.sum() >= 1:
+        if found.any():
             return PoseSample(
                 np.median(look.image_px[window][found], axis=0).astype(np.float64),
                 np.median(look.world_m[window][found], axis=0).astype(np.float64),
@@ -99,15 +99,25 @@ class _Moments:
     depths_s: dict[AtDepth, float]
 
 
-def moments_to_read(trial: Trial) -> list[tuple[float, float]]:
-    """Every stretch of a trial that is read, (start_s, end_s): what a second look should look at."""
-    windows = [(trial.quiet_stance.start_s, trial.quiet_stance.end_s)]
+def instants_to_read(trial: Trial) -> list[float]:
+    """The instants of a trial at which a second look pays: quiet stance, bottoms, and the matched depths.
+
+    Few on purpose: a close look at one frame costs as much as ten in passing.
+    """
+    quiet = trial.quiet_stance
+    instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, _QUIET_FRAMES).tolist()
     for rep in trial.repetitions:
         if rep.counted:
             moments = _moments(trial.signals, rep)
-            instants = [*moments.depths_s.values(), *([moments.read_s] if moments.read_s is not None else [])]
-            windows += [(at - _AROUND_S, at + _AROUND_S) for at in instants]
-    return windows
+            if moments.read_s is not None:
+                instants += [moments.read_s + offset for offset in _BOTTOM_OFFSETS_S]
+            instants += moments.depths_s.values()
+    return instants
+
+
+# Frames a second look takes of the quiet stance, and around a bottom.
+_QUIET_FRAMES = 5
+_BOTTOM_OFFSETS_S = (-0.07, 0.0, 0.07)
 
 
 def measure_trial(

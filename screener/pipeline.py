@@ -1,0 +1,166 @@
+"""The one place where the rooms are wired: `screen(video, settings) -> Screening`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screener.measures import measure_trial
+from screener.measures.reading import instants_to_read
+from screener.motion import Motion, read_motion
+from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
+from screener.pose.bundles import installed_models
+from screener.screening import Screening, Subject
+from screener.terms import Side, Task
+from screener.video import VideoSource, open_video
+
+__all__ = ["Progress", "Settings", "screen", "screen_track"]
+
+#: Told how far the work is: what is being done, and how much of it, 0..1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a person can say about a recording. Everything has a default that works.
+
+    Attributes:
+        task: None lets the free foot tell.
+        side: the stance side; None lets the foot that stays tell.
+        mirrored: the recording is a mirror image (a selfie view); it is turned back once, on the way in.
+        second_look: look again, with the heavy model, at the frames where numbers are read.
+        subject: whom it shows.
+    """
+
+    task: Task | None = None
+    side: Side | None = None
+    mirrored: bool = False
+    second_look: bool = True
+    subject: Subject = field(default_factory=Subject)
+
+    def sha256(self) -> str:
+        """The same settings have the same hash; who is shown does not count."""
+        plain = asdict(self)
+        del plain["subject"]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def screen(
+    video: str | Path | VideoSource, settings: Settings | None = None, *, progress: Progress | None = None
+) -> Screening:
+    """Screen one recording.
+
+    Args:
+        video: a file, or any source of frames; a second look needs one that can be read again.
+        settings: what is known about it.
+        progress: called now and then.
+
+    Raises:
+        UnreadableVideo: the recording cannot be read; the error says what to do.
+
+    A recording in which nothing can be measured is a result too: `nothing_because` says why.
+    """
+    settings = settings or Settings()
+    if isinstance(video, str | Path):
+        with open_video(video, mirrored=settings.mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
+            return screen(source, settings, progress=progress)
+
+    tell = progress or (lambda what, share: None)
+    duration_s = video.info.duration_s or 0.0
+    with PoseEstimator("full") as estimator:
+        track = estimator.track(
+            video, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
+        )
+    track = mend_left_right_flips(track)
+    track = replace(track, source=_source(video), warnings=track.warnings).with_warnings(*video.warnings)
+
+    looks: tuple[PoseTrack, ...] = (track,)
+    motion = read_motion(track, task=settings.task, side=settings.side)
+    if settings.second_look and motion.view is not None and motion.view.frontal:
+        looks = (track, *_second_look(video, track, motion, tell))
+    return _screening(looks, motion, settings)
+
+
+# Beyond this the pose model, which sees the person at 256 × 256, gains nothing from more pixels.
+_LARGEST_SIDE_PX = 1280
+
+
+def screen_track(looks: tuple[PoseTrack, ...], settings: Settings | None = None) -> Screening:
+    """Screen again from saved landmarks, without the video: the same numbers, with today's norms and measures."""
+    settings = settings or Settings()
+    return _screening(looks, read_motion(looks[0], task=settings.task, side=settings.side), settings)
+
+
+def _second_look(video: VideoSource, track: PoseTrack, motion: Motion, tell: Progress) -> tuple[PoseTrack, ...]:
+    """The heavy model, averaged with its mirror image, at the few frames where numbers are read."""
+    wanted = [at for trial in motion.trials for at in instants_to_read(trial)]
+    if not wanted:
+        return ()
+    times_s = track.times_s
+    nearest = np.unique([int(np.argmin(np.abs(times_s - at))) for at in wanted])
+    windows = [(float(times_s[i]), float(times_s[i])) for i in nearest]
+    done = iter(range(1, len(windows) + 1))
+    with PoseEstimator("heavy") as estimator:
+        look = estimator.look_closely(
+            video.read_windows(windows),
+            track,
+            progress=lambda _: tell("looking closely", min(1.0, next(done, len(windows)) / len(windows))),
+        )
+    return (replace(look, source=track.source),) if look.found.any() else ()
+
+
+def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings) -> Screening:
+    track = looks[0]
+    trials = tuple(
+        measure_trial(trial, motion.joints, motion.view, looks) for trial in motion.trials if motion.view is not None
+    )
+    warnings = (*track.warnings, *(motion.view.warnings if motion.view is not None else ()))
+    return Screening(
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        subject=settings.subject,
+        source={**track.source, "width_px": track.width_px, "height_px": track.height_px},
+        view=motion.view,
+        trials=trials,
+        warnings=tuple(dict.fromkeys(warnings)),
+        nothing_because=motion.nothing_because,
+        provenance={
+            "screener": version("screener"),
+            "mediapipe": version("mediapipe"),
+            "models": {model.name: model.sha256 for model in installed_models()},
+            "settings_sha256": settings.sha256(),
+            "steps": _steps(looks, motion),
+        },
+        motion=motion,
+        looks=looks,
+    )
+
+
+def _steps(looks: tuple[PoseTrack, ...], motion: Motion) -> list[str]:
+    steps = [f"pose: {look.model}, {int(look.found.sum())} of {len(look.times_s)} frames" for look in looks]
+    steps += ["motion: zero-lag Butterworth, 6 Hz"]
+    steps += [
+        f"trial: {trial.task} {trial.stance_side}, {sum(rep.counted for rep in trial.repetitions)} of "
+        f"{len(trial.repetitions)} repetitions counted"
+        for trial in motion.trials
+    ]
+    return steps
+
+
+def _source(video: VideoSource) -> dict[str, Any]:
+    info = video.info
+    return {
+        "name": info.name,
+        "sha256": info.sha256,
+        "fps_mean": info.fps_mean,
+        "duration_s": info.duration_s,
+        "rotation_deg": info.rotation_deg,
+        "mirrored": info.mirrored,
+    }
