@@ -138,9 +138,7 @@ class PushedFrames:
                 raise EmptyVideo("No picture arrived.", "Check that the camera is on and try again.")
             self._frames = chain([first], self._frames)
             height_px, width_px = _checked_picture(first[1]).shape[:2]
-            self._info = VideoInfo(
-                self._name, None, width_px, height_px, None, None, 0, self._mirrored, "rawvideo"
-            )
+            self._info = VideoInfo(self._name, None, width_px, height_px, None, None, 0, self._mirrored, "rawvideo")
         return self._info
 
     @property

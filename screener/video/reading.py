@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
@@ -117,6 +117,11 @@ class _Survey:
     def span_s(self) -> float:
         return float((self.stamps[-1] - self.stamps[0]) * self.time_base_s)
 
+    @property
+    def end_s(self) -> float:
+        """The later of the two ways in which containers count: from their zero, or from the first picture."""
+        return max(self.span_s, float(self.stamps[-1] * self.time_base_s))
+
 
 @dataclass(frozen=True, slots=True)
 class _Geometry:
@@ -170,15 +175,17 @@ class VideoFile:
     @property
     def warnings(self) -> tuple[str, ...]:
         said = []
-        if self._tally.gave_up or self._survey.announced_s - self._survey.span_s > _CUT_SHORT_S:
+        missing_s = self._survey.announced_s - self._survey.end_s
+        if missing_s > _CUT_SHORT_S:
             said.append(
                 f"The recording is cut short: {self._survey.span_s:.1f} s of it can be read, "
-                f"where its header announces {self._survey.announced_s:.1f} s."
+                f"{missing_s:.1f} s that its header announces are missing."
             )
+        elif self._tally.gave_up:
+            said.append("The recording is cut short: its end cannot be read.")
         if self._tally.damaged:
             said.append(
-                f"{count_of(self._tally.damaged, 'damaged frame')} left out; "
-                "those that follow one may be smeared."
+                f"{count_of(self._tally.damaged, 'damaged frame')} left out; those that follow one may be smeared."
             )
         if self._tally.repeated:
             said.append(f"{count_of(self._tally.repeated, 'frame')} without a time of its own: left out.")
@@ -276,7 +283,9 @@ class VideoFile:
             stream = _picture_stream(container, self._path)
             stream.codec_context.options = {"max_pixels": _OPTIONS["max_pixels"]}
             if start is not None:
-                container.seek(start, stream=stream)
+                # A broken index may refuse: then reading begins where the file does.
+                with suppress(av.error.FFmpegError):
+                    container.seek(start, stream=stream)
             counted, last_stamp = 0, None
             for packet in _packets(container, stream, tally):
                 try:
@@ -382,6 +391,7 @@ def _surveyed(path: Path) -> _Survey:
     container = _opened(path)
     try:
         stream = _picture_stream(container, path)
+        _check_size(stream.codec_context.width, stream.codec_context.height)
         for packet in _packets(container, stream, _Tally()):
             if packet.size and not packet.is_discard:
                 stamps.append(packet.dts if packet.pts is None else packet.pts)
@@ -413,6 +423,9 @@ def _surveyed(path: Path) -> _Survey:
 
 
 def _announced_s(container: InputContainer, stream: VideoStream) -> float:
+    # FFmpeg shortens the duration of a cut AVI to what is left; its count of frames stays.
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return float(stream.frames / stream.average_rate)
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     # The duration of the whole container may be that of its sound.
@@ -435,6 +448,11 @@ def _check_length(name: str, survey: _Survey) -> None:
         )
 
 
+def _check_size(width_px: int, height_px: int) -> None:
+    if max(width_px, height_px) > _MAX_SIDE_PX or width_px * height_px > _MAX_PIXELS:
+        raise AbsurdVideo(f"The pictures are {width_px} x {height_px} pixels.", "Record in Full HD (1080p).")
+
+
 def _orientation(decoded: VideoFrame) -> Orientation:
     matrix = decoded.side_data.get("DISPLAYMATRIX")
     if not isinstance(matrix, SideData):
@@ -446,8 +464,7 @@ def _geometry(decoded: VideoFrame, ratio: Fraction, mirrored: bool, max_side_px:
     # Camcorders store pixels up to twice as wide as high; anything far beyond is a broken header.
     ratio = ratio if Fraction(1, 4) <= ratio <= 4 else Fraction(1)
     width_px, height_px = max(1, round(decoded.width * ratio)), decoded.height
-    if max(width_px, height_px) > _MAX_SIDE_PX or width_px * height_px > _MAX_PIXELS:
-        raise AbsurdVideo(f"The pictures are {width_px} x {height_px} pixels.", "Record in Full HD (1080p).")
+    _check_size(width_px, height_px)
     scale = max(1.0, max(width_px, height_px) / max_side_px) if max_side_px else 1.0
     size_px = max(1, round(width_px / scale)), max(1, round(height_px / scale))
     orientation = _orientation(decoded)

@@ -51,9 +51,7 @@ class VideoWriter:
         self._path = Path(path)
         self._encoder, self._options, suffixes = _ENCODERS[codec]
         if self._path.suffix.lower() not in suffixes:
-            raise WrongUse(
-                f"{codec} cannot be written into {self._path.name}.", f"Name it {' or '.join(suffixes)}."
-            )
+            raise WrongUse(f"{codec} cannot be written into {self._path.name}.", f"Name it {' or '.join(suffixes)}.")
         if not 0 < fps <= 1000:
             raise WrongUse(f"{fps} pictures a second cannot be written.", "Give more than 0, at most 1000.")
         self._fps = fps
@@ -94,11 +92,7 @@ class VideoWriter:
         if tick <= self._last_tick:
             raise WrongUse(f"The picture at {time_s} s is not later than the one before.", "Sort by time.")
         height, width = self._shape[:2]
-        even = (
-            np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-            if height % 2 or width % 2
-            else rgb
-        )
+        even = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if height % 2 or width % 2 else rgb
         frame = self._reformatter.reformat(
             VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24"),
             format="yuv420p",
@@ -146,7 +140,7 @@ class VideoWriter:
 def write_video(
     path: str | Path, frames: Iterable[Picture | tuple[float, Picture]], fps: float, codec: Codec = "h264"
 ) -> Path:
-    """Writes pictures, each alone or with its time `(time_s, rgb)`, and returns the path. See `VideoWriter`."""
+    """Writes pictures, alone or each with its time `(time_s, rgb)`; returns the path. See `VideoWriter`."""
     with VideoWriter(path, fps, codec) as writer:
         for frame in frames:
             if isinstance(frame, tuple):
