@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
@@ -164,7 +170,7 @@ class PoseEstimator:
     def _landmarker(self, mode: Literal["IMAGE", "VIDEO"], most: int) -> Any:
         key = f"{mode}{most}"
         if key not in self._landmarkers:
-            import mediapipe as mp  # a second to import: only where a picture is really looked at
+            mp = _mediapipe()
 
             vision = mp.tasks.vision
             options = vision.PoseLandmarkerOptions(
@@ -173,7 +179,8 @@ class PoseEstimator:
                 num_poses=most,
                 output_segmentation_masks=False,
             )
-            self._landmarkers[key] = vision.PoseLandmarker.create_from_options(options)
+            with _native_chatter_hushed():
+                self._landmarkers[key] = vision.PoseLandmarker.create_from_options(options)
         return self._landmarkers[key]
 
     def _close(self, mode: str) -> None:
@@ -263,8 +270,28 @@ class _Follow:
         return bool(np.linalg.norm(centre - last_centre) > _JUMP_OF_TORSO * last_torso or ratio > _SIZE_RATIO)
 
 
+@cache
+def _mediapipe() -> Any:
+    """MediaPipe, imported only where a picture is really looked at: it takes a second."""
+    return import_module("mediapipe")
+
+
+@contextmanager
+def _native_chatter_hushed() -> Iterator[None]:
+    """Keep what MediaPipe's native code prints while it starts off the terminal; its failures are exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 def _image(rgb: NDArray[np.uint8]) -> Any:
-    import mediapipe as mp
+    mp = _mediapipe()
 
     return mp.Image(image_format=mp.ImageFormat.SRGB, data=rgb)
 

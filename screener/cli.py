@@ -1,0 +1,265 @@
+"""The command line: `screener demo`, `analyze`, `models`, `doctor`. Heavy imports wait inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from screener.errors import NotMeasurable, ScreenerError, WrongUse
+
+if TYPE_CHECKING:
+    from screener.pipeline import Progress, Settings
+    from screener.screening import Screening
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="screener",
+    help="A movement check from one camera: how far the free side of the pelvis drops and how far the knee falls "
+    "inward in single-leg squats and step-downs, with an error bar on every number. Nothing leaves this machine.\n\n"
+    "Start with: screener demo",
+    epilog="Exit codes: 0 done, 2 wrong use, 3 could not be measured, 4 unreadable input.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Without rich in the help: it would double the time to answer.
+    rich_markup_mode=None,
+)
+
+_DEMO_CLIP = "sls_right_drop_and_valgus.mp4"
+
+
+class TaskChoice(StrEnum):
+    """The tasks as `--task` names them."""
+
+    single_leg_squat = "single_leg_squat"
+    forward_step_down = "forward_step_down"
+    lateral_step_down = "lateral_step_down"
+
+
+class SideChoice(StrEnum):
+    """The stance sides as `--side` names them."""
+
+    left = "left"
+    right = "right"
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("screener-demo"),
+) -> None:
+    """Screen a bundled clip, print the result, write the report and say where it is.
+
+    The clip shows a rendered person who stands on the right leg, lets the left hip drop and the knee fall inward.
+    """
+    from screener.data import data_path
+
+    _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, film=True, quiet=False)
+
+
+@app.command()
+def analyze(
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Recordings, or landmarks.parquet files of earlier ones.")
+    ],
+    task: Annotated[TaskChoice | None, typer.Option(help="What is done; else it is told from the free foot.")] = None,
+    side: Annotated[SideChoice | None, typer.Option(help="The leg stood on; else the foot that stays.")] = None,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="The recording is a selfie view.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report. Without it: screening-NAME beside where you are.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(help="Write screening.json here instead of a report; - prints it and nothing else.")
+    ] = None,
+    film: Annotated[bool, typer.Option(help="Write annotated.mp4.")] = True,
+    second_look: Annotated[
+        bool, typer.Option(help="Look again with the larger model where the numbers are read: slower, better.")
+    ] = True,
+    subject: Annotated[str | None, typer.Option(help="A name or number for the person; goes into the result.")] = None,
+    height_m: Annotated[float | None, typer.Option(help="Body height in metres.", min=0.5, max=2.5)] = None,
+) -> None:
+    """Screen one or a few recordings of single-leg squats or step-downs.
+
+    Film the whole person from the front, head to feet, the camera level at hip height, 2.5 to 3 m away. Stand
+    still on both feet for two seconds, then do three to five slow repetitions on one leg.
+
+    Examples:
+
+      screener analyze squat.mp4
+
+      screener analyze left.mov right.mov --out checks
+
+      screener analyze selfie.mp4 --mirrored --json - | jq .trials
+    """
+    settings = _settings(task, side, mirrored=mirrored, second_look=second_look, subject=subject, height_m=height_m)
+    if json is not None and len(videos) > 1:
+        raise WrongUse("--json takes one recording.", "Call it once for each, or use --out.")
+    worst = 0
+    for video in videos:
+        try:
+            if json is not None:
+                _print_json(video, settings, json)
+            else:
+                folder = out if out is not None and len(videos) == 1 else (out or Path()) / f"screening-{video.stem}"
+                _analyze_one(video, settings, folder, film=film, quiet=False)
+        except ScreenerError as error:
+            if len(videos) == 1:
+                raise
+            _say_error(error, video.name)
+            worst = max(worst, error.exit_code)
+    if worst:
+        raise typer.Exit(worst)
+
+
+@app.command()
+def models() -> None:
+    """Show which models are installed, from where, and whether they are intact."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from screener.pose.bundles import installed_models
+
+    table = Table(box=None, header_style="bold")
+    for column in ("model", "size", "sha256", "licence", "source", "intact"):
+        table.add_column(column, overflow="fold")
+    broken = False
+    for model in installed_models():
+        broken |= not model.intact
+        size = f"{model.bytes / 1e6:.1f} MB" if model.bytes > 100_000 else f"{model.bytes / 1e3:.1f} kB"
+        table.add_row(
+            model.name, size, model.sha256[:12], model.licence, ", ".join(model.source), "yes" if model.intact else "NO"
+        )
+    Console().print(table)
+    if broken:
+        raise WrongUse("A model file is missing or altered.", "Install screener again.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine, and how to get it."""
+    from screener.doctor import examine
+
+    broken = False
+    for check in examine():
+        print(f"{'ok     ' if check.good else 'MISSING'}  {check.what}: {check.found}")
+        if not check.good:
+            broken = True
+            print(f"         {check.what_to_do}")
+    if broken:
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run the command line; a known error ends as two plain sentences and its exit code, never as a traceback."""
+    try:
+        app(standalone_mode=True)
+    except ScreenerError as error:
+        _say_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _say_error(error: ScreenerError, name: str | None = None) -> None:
+    where = f"{name}: " if name else ""
+    print(f"{where}{error.message}\n{error.what_to_do}", file=sys.stderr)
+
+
+def _settings(
+    task: TaskChoice | None = None,
+    side: SideChoice | None = None,
+    *,
+    mirrored: bool = False,
+    second_look: bool = True,
+    subject: str | None = None,
+    height_m: float | None = None,
+) -> Settings:
+    from screener.pipeline import Settings
+    from screener.screening import Subject
+
+    return Settings(
+        task=task.value if task else None,
+        side=side.value if side else None,
+        mirrored=mirrored,
+        second_look=second_look,
+        subject=Subject(subject, height_m),
+    )
+
+
+def _screen(video: Path, settings: Settings, progress: Progress) -> Screening:
+    from screener.pipeline import screen, screen_track
+    from screener.pose import read_pose_track
+
+    if video.suffix == ".parquet":
+        track, further = read_pose_track(video)
+        return screen_track((track, *further), settings)
+    return screen(video, settings, progress=progress)
+
+
+def _print_json(video: Path, settings: Settings, target: str) -> None:
+    import json as json_format
+
+    from screener.screening import screening_to_dict, write_screening
+
+    with _progress_bar(video.name) as progress:
+        screening = _screen(video, settings, progress)
+    if target == "-":
+        print(json_format.dumps(screening_to_dict(screening), ensure_ascii=False, indent=2, allow_nan=False))
+    else:
+        write_screening(screening, Path(target))
+    _refuse_if_nothing(screening)
+
+
+def _analyze_one(video: Path, settings: Settings, out: Path, *, film: bool, quiet: bool) -> None:
+    from screener.report import write_report
+    from screener.report.text import screening_as_text
+
+    with _progress_bar(video.name) as progress:
+        screening = _screen(video, settings, progress)
+        from_video = video if film and video.suffix != ".parquet" else None
+        written = write_report(screening, out, from_video, progress=progress)
+    print(screening_as_text(screening))
+    print(f"\nWritten to {out}/: " + ", ".join(path.name for path in written))
+    _refuse_if_nothing(screening)
+
+
+def _refuse_if_nothing(screening: Screening) -> None:
+    if screening.nothing_because is not None:
+        raise NotMeasurable("Nothing could be measured.", screening.nothing_because)
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Progress]:
+    """A bar on standard error where that is a terminal; silence where it is not."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.fields[name]}"), TextColumn("{task.description:<16}"), BarColumn())
+    with Progress(
+        *columns,
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        row = bar.add_task("opening", total=1.0, name=name)
+
+        def tell(what: str, share: float) -> None:
+            bar.update(row, description=what, completed=share)
+
+        yield tell
+
+
+if __name__ == "__main__":
+    main()

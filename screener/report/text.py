@@ -1,0 +1,77 @@
+"""A screening as plain text, for the terminal: what was seen, a line a repetition, and how sure each number is."""
+
+from __future__ import annotations
+
+from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
+from screener.screening import Screening
+
+__all__ = ["screening_as_text"]
+
+_TASKS = {
+    "single_leg_squat": "single-leg squat",
+    "forward_step_down": "forward step-down",
+    "lateral_step_down": "lateral step-down",
+}
+
+_COLUMNS: tuple[tuple[str, MeasureName], ...] = (
+    ("pelvic drop", "pelvic_drop_deg"),
+    ("knee valgus (FPPA)", "fppa_deg"),
+    ("trunk lean", "trunk_lean_deg"),
+    ("knee flexion", "knee_flexion_deg"),
+)
+
+
+def screening_as_text(screening: Screening) -> str:
+    """The result in words and one small table a trial; every value with its 95 % interval."""
+    view = screening.view
+    lines = [_headline(screening)]
+    if view is not None:
+        lines.append(f"Seen from the {_FACING[view.facing]}, turned {view.yaw_deg:+.0f}°, quality {view.quality:.0%}")
+    lines += [f"Note: {warning}" for warning in screening.warnings]
+    for trial in screening.trials:
+        lines += ["", *_trial(trial)]
+    if screening.nothing_because is not None:
+        lines += ["", f"Not measured: {screening.nothing_because}"]
+    else:
+        lines += ["", "Degrees; in brackets the 95 % interval. A movement check, not a diagnosis."]
+    return "\n".join(lines)
+
+
+_FACING = {"anterior": "front", "posterior": "back", "sagittal": "side", "oblique": "front, at an angle"}
+
+
+def _headline(screening: Screening) -> str:
+    source = screening.source
+    duration = f", {source['duration_s']:.1f} s" if source.get("duration_s") else ""
+    rate = f", {source['fps_mean']:.0f} frames/s" if source.get("fps_mean") else ""
+    return f"{source.get('name', 'recording')}: {source['width_px']} × {source['height_px']}{duration}{rate}"
+
+
+def _trial(trial: MeasuredTrial) -> list[str]:
+    counted = sum(rep.counted for rep in trial.repetitions)
+    side = f"{trial.stance_side} leg" if trial.stance_side != "unknown" else "which leg is unknown"
+    quiet = ""
+    if trial.quiet_stance is not None:
+        feet = "both feet" if trial.quiet_stance.kind == "bilateral" else "one leg"
+        quiet = f"; changes counted from standing on {feet}"
+    lines = [
+        f"{_TASKS[trial.task].capitalize()}, {side}: {counted} of {len(trial.repetitions)} repetitions counted{quiet}",
+        f"  {'':<11}" + "".join(f"{title:>23}" for title, _ in _COLUMNS),
+    ]
+    lines += [_repetition(rep) for rep in trial.repetitions]
+    if counted:
+        lines.append(f"  {'median':<11}" + "".join(f"{_value(trial.summary[name]):>23}" for _, name in _COLUMNS))
+    return lines
+
+
+def _repetition(rep: MeasuredRepetition) -> str:
+    start = f"  {rep.index:>2}  {rep.bottom_s:5.1f} s"
+    if not rep.counted:
+        return f"{start}  not counted: {rep.excluded_because}"
+    return f"{start:<13}" + "".join(f"{_value(rep.measures[name]):>23}" for _, name in _COLUMNS)
+
+
+def _value(reading: Reading) -> str:
+    if isinstance(reading, Measurement):
+        return f"{reading.value:.1f} ({reading.low:.1f} … {reading.high:.1f})"
+    return "not measured"
