@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -89,6 +89,7 @@ class PoseEstimator:
         self.bundle: Bundle = bundle
         self._path = str(bundle_path(bundle))
         self._landmarkers: dict[str, Any] = {}
+        self._used: set[int] = set()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -165,7 +166,8 @@ class PoseEstimator:
     def _people_alone(self, rgb: NDArray[np.uint8], most: int) -> list[NDArray[np.float32]]:
         """Everybody in one picture, each `(landmark, 6)`, without regard to other frames."""
         landmarker = self._landmarker("IMAGE", most)
-        return _people(landmarker.detect(_image(rgb)), rgb)
+        with self._quietly(landmarker):
+            return _people(landmarker.detect(_image(rgb)), rgb)
 
     def _landmarker(self, mode: Literal["IMAGE", "VIDEO"], most: int) -> Any:
         key = f"{mode}{most}"
@@ -183,9 +185,18 @@ class PoseEstimator:
                 self._landmarkers[key] = vision.PoseLandmarker.create_from_options(options)
         return self._landmarkers[key]
 
+    def _quietly(self, landmarker: Any) -> AbstractContextManager[None]:
+        """Hush a landmarker's first call; the later ones print nothing."""
+        if id(landmarker) in self._used:
+            return nullcontext()
+        self._used.add(id(landmarker))
+        return _native_chatter_hushed()
+
     def _close(self, mode: str) -> None:
         for key in [key for key in self._landmarkers if key.startswith(mode)]:
-            self._landmarkers.pop(key).close()
+            landmarker = self._landmarkers.pop(key)
+            self._used.discard(id(landmarker))
+            landmarker.close()
 
     def _finish(self, growing: _Growing, size_px: tuple[int, int], warnings: tuple[str, ...]) -> PoseTrack:
         rows = np.stack(growing.rows) if growing.rows else np.empty((0, *_MISSING.shape), dtype=np.float32)
@@ -241,9 +252,9 @@ class _Follow:
 
     def _run(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         self._index += 1
-        people = _people(
-            self._estimator._landmarker("VIDEO", 1).detect_for_video(_image(rgb), self._index * _STEP_MS), rgb
-        )
+        landmarker = self._estimator._landmarker("VIDEO", 1)
+        with self._estimator._quietly(landmarker):
+            people = _people(landmarker.detect_for_video(_image(rgb), self._index * _STEP_MS), rgb)
         return people[0] if people else None
 
     def _choose(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
