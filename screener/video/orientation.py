@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from screener.video.frames import Picture
+__all__ = ["Orientation", "Plane"]
 
-__all__ = ["Orientation"]
+#: A colour plane `(row, column)`, or a whole picture `(row, column, rgb)`, uint8.
+Plane: TypeAlias = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,11 @@ class Orientation:
         """The same, and then left and right exchanged."""
         return replace(self, flip_x=not self.flip_x)
 
-    def apply(self, stored: Picture) -> Picture:
+    def apply(self, stored: Plane) -> Plane:
         """The upright picture, C-contiguous; the stored one itself if there is nothing to turn."""
         if self == Orientation():
             return np.ascontiguousarray(stored)
-        # Measured at 1280x720: 2 ms for a quarter turn where numpy takes 8, since it copies byte by byte.
+        # Four times as fast as numpy, which copies byte by byte.
         # Imported here because it is slow to load and most recordings stand upright already.
         import cv2
 

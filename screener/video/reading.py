@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import av
 import av.error
@@ -20,12 +21,13 @@ from av.packet import Packet
 from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.plane import VideoPlane
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from screener.errors import AbsurdVideo, EmptyVideo, NoVideoStream, TooShort, UnreadableVideo
 from screener.video.frames import Frame, Picture, VideoInfo, Window, checked_windows, count_of
-from screener.video.orientation import Orientation
+from screener.video.orientation import Orientation, Plane
 
 __all__ = ["MIN_DURATION_S", "VideoFile", "open_video"]
 
@@ -319,13 +321,40 @@ class _Converter:
 
     def __init__(self, geometry: _Geometry) -> None:
         self._geometry = geometry
-        self._reformatter = VideoReformatter()
+        # Two, since each keeps its tables for one kind of conversion.
+        self._to_planes, self._to_rgb = VideoReformatter(), VideoReformatter()
+        # To make a 1080p picture smaller, area averaging took half the time of the bilinear filter.
+        self._interpolation = Interpolation.AREA if geometry.scale > 1 else Interpolation.BILINEAR
 
     def __call__(self, decoded: VideoFrame) -> Picture:
         width_px, height_px = self._geometry.size_px
-        # One thread: a process uses one core, and two threads made the conversion dearer, not faster.
-        rgb = self._reformatter.reformat(decoded, width_px, height_px, "rgb24", threads=1).to_ndarray()
-        return self._geometry.orientation.apply(np.asarray(rgb, dtype=np.uint8))
+        if self._geometry.orientation != Orientation():
+            decoded = self._turned(decoded)
+            width_px, height_px = decoded.width, decoded.height
+        # One thread: a process uses one core, and two made the conversion dearer.
+        rgb = self._to_rgb.reformat(
+            decoded, width_px, height_px, "rgb24", interpolation=self._interpolation, threads=1
+        ).to_ndarray()
+        return np.ascontiguousarray(rgb, dtype=np.uint8)
+
+    def _turned(self, decoded: VideoFrame) -> VideoFrame:
+        """Turned before it becomes RGB: half the bytes, in planes. 2.5 ms for 1080p, where RGB takes 12."""
+        stored = self._to_planes.reformat(
+            decoded, *self._geometry.size_px, "yuv420p", interpolation=self._interpolation, threads=1
+        )
+        orientation = self._geometry.orientation
+        size = (stored.height, stored.width) if orientation.swap_axes else (stored.width, stored.height)
+        upright = VideoFrame(*size, "yuv420p")
+        upright.colorspace, upright.color_range = stored.colorspace, stored.color_range
+        for before, after in zip(stored.planes, upright.planes, strict=True):
+            _pixels(after)[:] = orientation.apply(_pixels(before))
+        return upright
+
+
+def _pixels(plane: VideoPlane) -> Plane:
+    """The samples of a plane `(row, column)`, without the padding at the end of its rows. Not a copy."""
+    rows = np.frombuffer(plane, dtype=np.uint8).reshape(plane.height, plane.line_size)  # type: ignore[call-overload]
+    return cast(Plane, rows[:, : plane.width])
 
 
 def _sha256(path: Path) -> str:
