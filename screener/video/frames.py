@@ -137,7 +137,7 @@ class PushedFrames:
             if first is None:
                 raise EmptyVideo("No picture arrived.", "Check that the camera is on and try again.")
             self._frames = chain([first], self._frames)
-            height_px, width_px = _checked_picture(first[1]).shape[:2]
+            height_px, width_px = checked_picture(first[1]).shape[:2]
             self._info = VideoInfo(self._name, None, width_px, height_px, None, None, 0, self._mirrored, "rawvideo")
         return self._info
 
@@ -170,7 +170,7 @@ class PushedFrames:
         first_s = last_s = None
         kept = 0
         for index, (stamp_s, rgb) in enumerate(frames):
-            fits = _checked_picture(rgb).shape[:2] == (info.height_px, info.width_px)
+            fits = checked_picture(rgb).shape[:2] == (info.height_px, info.width_px)
             if not fits or (last_s is not None and not stamp_s > last_s):
                 self._left_out += 1
                 continue
@@ -184,7 +184,12 @@ class PushedFrames:
             yield Frame(index, time_s, np.ascontiguousarray(upright))
 
 
-def _checked_picture(rgb: Picture) -> Picture:
+def checked_picture(rgb: Picture) -> Picture:
+    """The picture itself.
+
+    Raises:
+        WrongUse: it is not `(height, width, 3)` uint8.
+    """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise WrongUse(
             f"A picture must be (height, width, 3) uint8, got {rgb.shape} {rgb.dtype}.", "Convert it to RGB."

@@ -19,7 +19,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from screener.errors import WrongUse
-from screener.video.frames import Picture
+from screener.video.frames import Picture, checked_picture
 
 __all__ = ["Codec", "VideoWriter", "write_video"]
 
@@ -79,8 +79,7 @@ class VideoWriter:
         """
         if self._container is None:
             raise WrongUse("The writer is not open.", "Use it in a with block.")
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
-            raise WrongUse(f"A picture must be (height, width, 3) uint8, got {rgb.shape} {rgb.dtype}.", "")
+        checked_picture(rgb)
         if self._stream is None:
             self._shape = rgb.shape
             self._stream = self._begun(
