@@ -143,7 +143,7 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            row = self._mirror_averaged(rgb)
+            row = self.mirror_averaged(rgb)
             if row is not None and not _same_place(row, expected):
                 row = None
             growing.add(frame.time_s, _scaled(row, frame.scale))
@@ -151,7 +151,8 @@ class PoseEstimator:
                 progress(frame.time_s)
         return self._finish(growing, size_px, ())
 
-    def _mirror_averaged(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def mirror_averaged(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`."""
         people = self._people_alone(rgb, 1)
         mirrored = self._people_alone(np.ascontiguousarray(rgb[:, ::-1]), 1)
         if not people or not mirrored:
