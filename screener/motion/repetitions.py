@@ -24,8 +24,14 @@ _LONGEST_HALF_S = 6.0
 # The stance foot is the one that moves least within ±1 s of the bottom (right in 28 of 28 real cases,
 # docs/accuracy.md). It must move less than this part of the leg's length ...
 _STILL = 0.12
-# ... and this much less than the other foot, or there is no telling which it is.
+# ... and less than the other foot, by this factor and by more than landmark noise moves a still foot (part of
+# leg length; 0.01–0.04 on the sample clips), or movement does not tell which it is.
 _STILLER = 1.25
+_STILLER_BY = 0.02
+
+# Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
+# leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
+_ALOFT = 0.15
 
 # Feet at one level (part of leg length) that both stay put: the person stands on both.
 _LEVEL = 0.06
@@ -81,7 +87,7 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
             do not tell, it is believed.
     """
     dips: list[Dip] = []
-    for stance in ("left", "right"):
+    for stance in (side,) if side is not None else _SIDES:
         dips += _dips_over(joints, stance, side)
     dips.sort(key=lambda dip: dip.bottom_s)
     kept: list[Dip] = []
@@ -92,7 +98,10 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
                 kept[-1] = dip
             continue
         kept.append(dip)
-    return [dip for dip in kept if side is None or dip.stance_side in (side, "unknown")]
+    return kept
+
+
+_SIDES: tuple[Side, Side] = ("left", "right")
 
 
 def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
@@ -153,11 +162,20 @@ def _dip(
     rise, aside = -float(apart[1]), abs(float(apart[0]))
     both_feet = moved[free] < _BOTH_STILL and abs(rise) < _LEVEL
     decided: StanceSide = stance
-    if not both_feet and moved[free] < moved[stance]:
+    if both_feet:
+        decided = "unknown"
+    elif _stiller(moved[free], moved[stance]):
         return None
-    if both_feet or moved[free] < _STILLER * moved[stance]:
-        decided = given if given is not None and not both_feet else "unknown"
+    elif given is None and not _stiller(moved[stance], moved[free]):
+        if rise < -_ALOFT:
+            return None
+        decided = stance if rise > _ALOFT else "unknown"
     return Dip(float(times_s[start]), bottom_s, float(times_s[end]), depth, decided, both_feet, rise, aside)
+
+
+def _stiller(moved: float, other: float) -> bool:
+    """Whether a foot that moved so far kept stiller than the other, beyond what noise can do."""
+    return other >= max(_STILLER * moved, moved + _STILLER_BY)
 
 
 def _leave(signal: NDArray[np.float64], peak: int, base: int, level: float) -> int:
