@@ -98,7 +98,7 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
         if (trial := _trial(joints, members, sets[i - 1][-1].end_s if i else 0.0, task)) is not None
     )
     reason = None
-    if not any(rep.counted for trial in trials for rep in trial.repetitions):
+    if not view.frontal or not any(rep.counted for trial in trials for rep in trial.repetitions):
         reason = _why_nothing(view, dips, trials)
     return Motion(joints, view, trials, reason)
 
