@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from screener.assessment import assess
 from screener.measures import measure_trial
 from screener.measures.reading import instants_to_read
 from screener.motion import Motion, read_motion
@@ -130,6 +131,7 @@ def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings)
         source={**track.source, "width_px": track.width_px, "height_px": track.height_px},
         view=motion.view,
         trials=trials,
+        assessment=assess(trials),
         warnings=tuple(dict.fromkeys(warnings)),
         nothing_because=motion.nothing_because,
         provenance={

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from screener.assessment import AssessedTrial, Assessment
 from screener.errors import BadDataFile
 from screener.files import write_atomically
 from screener.measures import MeasuredTrial
@@ -38,6 +40,7 @@ class Screening:
             mirrored).
         view: how the camera saw the person; None where nobody was found.
         trials: one for each set of repetitions of one leg.
+        assessment: what the numbers mean: grades, rubrics, comparisons, findings; one entry a trial, in its order.
         warnings: plain sentences about the recording.
         nothing_because: why nothing could be measured; None where something was.
         provenance: versions, model hashes, settings hash, steps.
@@ -49,6 +52,7 @@ class Screening:
     source: dict[str, Any]
     view: CameraView | None
     trials: tuple[MeasuredTrial, ...]
+    assessment: Assessment
     warnings: tuple[str, ...]
     nothing_because: str | None
     provenance: dict[str, Any]
@@ -64,24 +68,37 @@ def screening_to_dict(screening: Screening) -> dict[str, Any]:
         "subject": dataclasses.asdict(screening.subject),
         "source": screening.source,
         "view": dataclasses.asdict(screening.view) if screening.view is not None else None,
-        "trials": [_trial_to_dict(trial) for trial in screening.trials],
+        "trials": [
+            _trial_to_dict(trial, assessed)
+            for trial, assessed in zip(screening.trials, screening.assessment.trials, strict=True)
+        ],
+        "comparisons": _plain(screening.assessment.comparisons),
+        "findings": _plain(screening.assessment.findings),
+        "scores_withheld_because": screening.assessment.withheld_because,
         "warnings": list(screening.warnings),
         "nothing_because": screening.nothing_because,
         "provenance": screening.provenance,
     }
 
 
-def _trial_to_dict(trial: MeasuredTrial) -> dict[str, Any]:
-    return dataclasses.asdict(trial, dict_factory=_without_none_reasons)
+def _trial_to_dict(trial: MeasuredTrial, assessed: AssessedTrial) -> dict[str, Any]:
+    """A trial with its graded summary in the place of the bare one, and its rubrics."""
+    plain: dict[str, Any] = _plain([trial])[0]
+    graded: dict[str, Any] = _plain([assessed])[0]
+    for name, reading in graded["summary"].items():
+        plain["summary"][name] |= reading
+    return plain | {"rubrics": graded["rubrics"]}
 
 
-def _without_none_reasons(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A dataclass as a dict; `excluded_because` only where there is one, `not_measured` as design names it."""
+def _plain(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(row, dict_factory=_as_the_schema_says) for row in rows]
+
+
+def _as_the_schema_says(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dataclass as a dict; a reading that is not there reads `{"not_measured": reason}`."""
     plain = dict(pairs)
     if set(plain) == {"reason"}:
         return {"not_measured": plain["reason"]}
-    if plain.get("excluded_because", "") is None:
-        del plain["excluded_because"]
     return plain
 
 
