@@ -153,11 +153,12 @@ def _read(kind: TypeAdapter[Whole], document: Mapping[str, Any], field: str) -> 
 
 
 def _readings_back(value: Any) -> Any:
-    """`{not_measured: reason}` as the fields of `NotMeasured`, all through a document."""
+    """`{not_measured: reason}` as `NotMeasured`, and what the JSON leaves out put back, all through a document."""
     if isinstance(value, Mapping):
         if set(value) == {"not_measured"}:
             return {"reason": value["not_measured"]}
-        return {key: _readings_back(each) for key, each in value.items()}
+        absent = {"excluded_because": None} if value.get("counted") is True else {}
+        return absent | {key: _readings_back(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_readings_back(each) for each in value]
     return value
