@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +35,7 @@ def fill_gaps(
     Returns:
         `(frame, ...)`; longer gaps and gaps at the ends stay NaN.
     """
-    flat = np.array(values, dtype=np.float64).reshape(len(times_s), -1)
+    flat = np.array(values, dtype=np.float64).reshape(len(times_s), math.prod(values.shape[1:]))
     for column in flat.T:
         good = np.flatnonzero(np.isfinite(column))
         for before, after in pairwise(good):
@@ -61,7 +62,7 @@ def smooth(
         `(frame, ...)`; NaN where a long gap is. Stretches too short to filter come back as they were.
     """
     filled = fill_gaps(times_s, values)
-    flat = filled.reshape(len(times_s), -1)
+    flat = filled.reshape(len(times_s), math.prod(values.shape[1:]))
     if len(times_s) > 1:
         for column in flat.T:
             for start, stop in _stretches(np.isfinite(column)):
