@@ -89,6 +89,11 @@ class Exercise(Grounded):
     emg: tuple[Emg, ...] = ()
     not_if: tuple[str, ...]
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether sets and repetitions of a phase are meant for it."""
+        return self.kind in ("strength", "control")
+
 
 class CatalogueTable(Row):
     exercises: tuple[Exercise, ...]

@@ -42,7 +42,8 @@ class PlannedExercise:
     """One line of the plan.
 
     `rule_id` is programme.phase.exercise, the row that put it here; `finding_ids` the findings that it answers
-    (none where it is for everybody). Those that answer a finding stand first in their phase. `easier` and `harder` are ids of the catalogue.
+    (none where it is for everybody). Those that answer a finding stand first in their phase. `easier` and
+    `harder` are ids of the catalogue.
     """
 
     id: str
@@ -221,16 +222,14 @@ def _line(
     advice: Sequence[Advice],
 ) -> PlannedExercise:
     exercise = load_catalogue()[row.exercise]
-    loaded = exercise.kind in ("strength", "control")
-    dose = row.dose or (phase.dose if loaded else None) or exercise.dose
     notes = [row.note] if row.note else []
     if not programme.by_findings and row.dose is None and exercise.kind != "check":
         notes.append("The programme names no dose for it; this one is the catalogue's.")
     cues = exercise.cues
     if programme.by_findings and exercise.kind in ("control", "balance"):
         cues += tuple(cue for each in advice for cue in each.cues)
-    text = dose.in_words()
-    bigger = _larger_side(findings, advice) if programme.by_findings and loaded else None
+    text = phase.dose_of(row).in_words()
+    bigger = _larger_side(findings, advice) if programme.by_findings and exercise.is_loaded else None
     if bigger is not None:
         text += f"; one extra set on the {bigger} side"
     return PlannedExercise(

@@ -63,6 +63,11 @@ class Phase(Row):
     move_on_when: Annotated[tuple[str, ...], Field(min_length=1)]
     exercises: Annotated[tuple[PhaseRow, ...], Field(min_length=1)]
 
+    def dose_of(self, row: PhaseRow) -> Dose:
+        """The row's own dose, else the phase's where the exercise is loaded, else the exercise's."""
+        exercise = load_catalogue()[row.exercise]
+        return row.dose or (self.dose if exercise.is_loaded else None) or exercise.dose
+
 
 class Start(Row):
     """Where to begin: the first row of which all that is given holds."""
