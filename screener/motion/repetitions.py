@@ -166,10 +166,10 @@ def _dip(
         decided = "unknown"
     elif _stiller(moved[free], moved[stance]):
         return None
-    elif given is None and not _stiller(moved[stance], moved[free]):
+    elif not _stiller(moved[stance], moved[free]):
         if rise < -_ALOFT:
             return None
-        decided = stance if rise > _ALOFT else "unknown"
+        decided = stance if given is not None or rise > _ALOFT else "unknown"
     return Dip(float(times_s[start]), bottom_s, float(times_s[end]), depth, decided, both_feet, rise, aside)
 
 
