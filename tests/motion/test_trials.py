@@ -1,0 +1,278 @@
+"""Trials of a stick figure that does what people do before a camera."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from screener.motion import Motion, Trial, read_motion
+from screener.pose import Landmark, PoseTrack
+from screener.terms import Side, Task, other_side
+from tests.figures import Figure, Step, lift, mirrored, on_both, perform, squat, step_down
+
+SIDES: tuple[Side, Side] = ("left", "right")
+
+
+def squats_on(stance: Side, **how: float) -> list[Step]:
+    """Two seconds on both feet, the foot goes up, three squats: their bottoms at 4.0, 6.4 and 8.8 s."""
+    parts = [on_both(2.0), lift(stance), squat(stance, times=3, **how)]
+    begins = np.cumsum([0.0] + [part[-1][0] for part in parts[:-1]])
+    return [(begin + at, figure) for begin, part in zip(begins, parts, strict=True) for at, figure in part]
+
+
+BOTTOMS_S = [4.0, 6.4, 8.8]
+
+
+def only_trial(motion: Motion) -> Trial:
+    (trial,) = motion.trials
+    return trial
+
+
+def why_not(motion: Motion) -> list[str | None]:
+    return [rep.excluded_because for trial in motion.trials for rep in trial.repetitions]
+
+
+def bottoms_s(trial: Trial) -> list[float]:
+    return [rep.bottom_s for rep in trial.repetitions]
+
+
+@pytest.mark.parametrize("from_behind", [False, True], ids=["from the front", "from behind"])
+@pytest.mark.parametrize("stance", SIDES)
+def test_three_squats_on_one_leg(stance: Side, from_behind: bool) -> None:
+    motion = read_motion(perform(squats_on(stance), from_behind=from_behind, noise_px=0.5))
+    trial = only_trial(motion)
+    assert motion.view is not None
+    assert motion.view.facing == ("posterior" if from_behind else "anterior")
+    assert motion.nothing_because is None
+    assert (trial.task, trial.task_from, trial.stance_side) == ("single_leg_squat", "detected", stance)
+    assert why_not(motion) == [None] * 3
+    assert_allclose(bottoms_s(trial), BOTTOMS_S, atol=0.05)
+    assert_allclose([rep.start_s for rep in trial.repetitions], np.array(BOTTOMS_S) - 1.0, atol=0.4)
+    assert_allclose([rep.end_s for rep in trial.repetitions], np.array(BOTTOMS_S) + 1.0, atol=0.4)
+    assert [rep.touched_down for rep in trial.repetitions] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("fps", [24.0, 29.97, 60.0, 120.0])
+def test_the_frame_rate_does_not_matter(fps: float) -> None:
+    slow, fast = (
+        only_trial(read_motion(perform(squats_on("left"), fps=rate, jitter=0.4, noise_px=0.1))) for rate in (30, fps)
+    )
+    assert fast.stance_side == slow.stance_side
+    assert_allclose(bottoms_s(fast), bottoms_s(slow), atol=0.03)
+    for signal in ("fppa_deg", "knee_flexion_deg", "pelvic_obliquity_deg", "trunk_lean_deg"):
+        at_bottom = [
+            np.interp(bottoms_s(trial), trial.signals.times_s, getattr(trial.signals, signal)) for trial in (slow, fast)
+        ]
+        assert_allclose(at_bottom[1], at_bottom[0], atol=1.0, err_msg=signal)
+
+
+@pytest.mark.parametrize("lateral", [False, True])
+@pytest.mark.parametrize("stance", SIDES)
+def test_a_free_foot_that_goes_below_makes_a_step_down(stance: Side, lateral: bool) -> None:
+    trial = only_trial(read_motion(perform(on_both(0.1), step_down(stance, lateral=lateral), noise_px=0.5)))
+    assert trial.task == ("lateral_step_down" if lateral else "forward_step_down")
+    assert trial.stance_side == stance
+    assert [rep.excluded_because for rep in trial.repetitions] == [None] * 3
+    assert [rep.touched_down for rep in trial.repetitions] == [None] * 3, "a step-down is meant to touch the floor"
+
+
+@pytest.mark.parametrize("task", ["forward_step_down", "lateral_step_down", "single_leg_squat"])
+def test_a_task_that_is_given_is_believed(task: Task) -> None:
+    trial = only_trial(read_motion(perform(squats_on("right")), task=task))
+    assert (trial.task, trial.task_from) == (task, "given")
+
+
+def test_a_side_that_is_given_is_believed_and_the_other_is_left_out() -> None:
+    track = perform(squats_on("left"), on_both(2.0), squats_on("right"))
+    assert [trial.stance_side for trial in read_motion(track).trials] == ["left", "right"]
+    for side in SIDES:
+        trial = only_trial(read_motion(track, side=side))
+        assert (trial.stance_side, trial.task, len(trial.repetitions)) == (side, "single_leg_squat", 3)
+
+
+def test_left_and_right_in_one_recording_are_two_trials() -> None:
+    motion = read_motion(perform(squats_on("left"), on_both(3.0), squats_on("right"), on_both(2.0), noise_px=0.5))
+    assert [trial.stance_side for trial in motion.trials] == ["left", "right"]
+    assert why_not(motion) == [None] * 6
+    begins_s = (0.0, 13.2)
+    for trial, begin_s in zip(motion.trials, begins_s, strict=True):
+        assert_allclose(bottoms_s(trial), np.array(BOTTOMS_S) + begin_s, atol=0.05)
+        assert trial.quiet_stance.kind == "bilateral"
+        assert begin_s - 3.1 <= trial.quiet_stance.start_s < trial.quiet_stance.end_s <= begin_s + 2.1
+        assert [rep.index for rep in trial.repetitions] == [1, 2, 3]
+
+
+def test_a_short_rest_stays_in_the_set_and_a_long_one_ends_it() -> None:
+    for rest_s, sets in ((3.0, [6]), (12.0, [3, 3])):
+        track = perform(squats_on("left"), on_both(rest_s), squats_on("left"))
+        assert [len(trial.repetitions) for trial in read_motion(track).trials] == sets
+
+
+def test_walking_in_and_out_is_no_repetition() -> None:
+    away = Figure(there=False, x_px=60.0)
+
+    def walk(start_px: float, stop_px: float) -> list[Step]:
+        """Steps of half a second: one foot stands, the other swings, the body bobs and moves on."""
+        steps: list[Step] = []
+        for n in range(6):
+            foot, x = SIDES[n % 2], start_px + (stop_px - start_px) * n / 6
+            onward = x + (stop_px - start_px) / 12
+            steps += [
+                (0.5 * n, Figure(foot, x_px=x)),
+                (0.5 * n + 0.25, Figure(foot, x_px=onward, rise=0.15, flexion_deg=15.0, drop_deg=4.0)),
+            ]
+        return [*steps, (3.0, Figure(x_px=stop_px))]
+
+    track = perform(
+        [(0.0, away), (1.5, away)], walk(60, 320), squats_on("right"), on_both(1.0), walk(320, 60), [(0.0, away), (2.0, away)]
+    )
+    motion = read_motion(track)
+    trial = next(trial for trial in motion.trials if trial.stance_side == "right")
+    counted = [rep.bottom_s for each in motion.trials for rep in each.repetitions if rep.counted]
+    assert_allclose(counted, np.array(BOTTOMS_S) + 4.5, atol=0.1)
+    assert trial.quiet_stance.kind == "bilateral"
+
+
+def test_squats_on_both_feet_are_refused() -> None:
+    motion = read_motion(perform(on_both(2.0), squat("left", times=3, rise=0.0, fppa_deg=0.0, drop_deg=0.0)))
+    assert motion.trials == ()
+    assert motion.nothing_because is not None
+    assert "on both feet" in motion.nothing_because
+
+
+def test_standing_still_is_no_repetition() -> None:
+    motion = read_motion(perform(on_both(3.0), lift("left", 5.0), noise_px=1.0))
+    assert motion.trials == ()
+    assert motion.nothing_because is not None
+    assert "No single-leg squat or step-down was seen" in motion.nothing_because
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"deg": 24.0}, "too shallow"),
+        ({"seconds": 0.7}, "too fast"),
+        ({"touch": True}, "foot touched down"),
+    ],
+)
+def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason: str) -> None:
+    motion = read_motion(perform(on_both(2.0), lift("left"), squat("left"), squat("left", **how), squat("left")))
+    assert why_not(motion) == [None, reason, None]
+    assert motion.nothing_because is None
+    touched = [rep.touched_down for trial in motion.trials for rep in trial.repetitions]
+    assert touched == [0, int(reason == "foot touched down"), 0]
+
+
+def test_where_none_counts_the_reason_is_told() -> None:
+    motion = read_motion(perform(squats_on("left", deg=24.0)))
+    assert motion.nothing_because == "3 movements were seen, but none could be counted: too shallow."
+
+
+def test_a_leg_that_leaves_the_picture_does_not_count() -> None:
+    track = perform(squats_on("left"))
+    motion = read_motion(replace(track, height_px=410))  # the foot is at 430
+    assert why_not(motion) == ["out of frame"] * 3
+    assert motion.view is not None
+    assert any("Step back until both feet show" in warning for warning in motion.view.warnings)
+
+
+def hidden(track: PoseTrack, start_s: float, end_s: float, *landmarks: Landmark) -> PoseTrack:
+    """The track with some landmarks guessed by the model, not seen, for a while."""
+    visibility = track.visibility.copy()
+    frames = (track.times_s >= start_s) & (track.times_s <= end_s)
+    visibility[np.ix_(frames, list(landmarks))] = 0.2
+    return replace(track, visibility=visibility)
+
+
+def test_a_bottom_that_is_not_seen_does_not_count() -> None:
+    track = hidden(perform(squats_on("left")), 6.1, 6.7, Landmark.LEFT_KNEE)
+    assert why_not(read_motion(track)) == [None, "bottom not visible", None]
+    # It is the bottom that counts, and the stance leg.
+    for start_s, end_s, landmark in ((5.2, 5.7, Landmark.LEFT_KNEE), (6.1, 6.7, Landmark.RIGHT_KNEE)):
+        assert why_not(read_motion(hidden(perform(squats_on("left")), start_s, end_s, landmark))) == [None] * 3
+
+
+def test_a_foot_that_stays_is_the_stance_foot_even_when_the_other_hangs_still() -> None:
+    # Held at one height over the floor the free foot moves no more than the stance foot does.
+    for noise_px in (0.0, 0.5, 1.5):
+        trial = only_trial(read_motion(perform(squats_on("right", rise=0.25), noise_px=noise_px)))
+        assert (trial.stance_side, trial.task) == ("right", "single_leg_squat")
+
+
+def test_where_the_feet_do_not_tell_the_side_is_unknown_and_a_given_one_is_believed() -> None:
+    # Both feet stay, one a little higher: on a ledge, or in the air.
+    track = perform(on_both(2.0), squat("left", times=3, rise=0.1))
+    motion = read_motion(track)
+    trial = only_trial(motion)
+    assert trial.stance_side == "unknown"
+    assert not any(rep.counted for rep in trial.repetitions)
+    assert motion.nothing_because is not None
+    assert "say it with --side" in motion.nothing_because
+    given = only_trial(read_motion(track, side="left"))
+    assert (given.stance_side, given.task) == ("left", "single_leg_squat")
+    assert [rep.excluded_because for rep in given.repetitions] == [None] * 3
+
+
+def test_quiet_stance_is_on_both_feet_where_the_recording_has_that() -> None:
+    both = only_trial(read_motion(perform(squats_on("left"))))
+    assert both.quiet_stance.kind == "bilateral"
+    assert 0.0 <= both.quiet_stance.start_s < both.quiet_stance.end_s <= 2.1
+    one = only_trial(read_motion(perform(lift("left", 2.0)[1:], squat("left", times=3))))
+    assert one.quiet_stance.kind == "single_leg"
+    assert one.quiet_stance.end_s <= one.repetitions[0].start_s
+    hurried = only_trial(read_motion(perform(squat("left", times=3))))
+    assert hurried.quiet_stance.kind == "single_leg", "the top between two repetitions, when nothing comes before"
+
+
+@pytest.mark.parametrize("yaw_deg", [-40.0, 40.0, -90.0, 90.0])
+def test_a_person_turned_away_is_told_to_face_the_camera(yaw_deg: float) -> None:
+    motion = read_motion(perform(squats_on("left"), yaw_deg=yaw_deg))
+    assert motion.view is not None
+    assert motion.view.facing == ("sagittal" if abs(yaw_deg) == 90 else "oblique")
+    assert not motion.view.frontal
+    assert motion.nothing_because is not None
+    assert "Turn to face the camera" in motion.nothing_because
+
+
+def test_an_empty_room_and_no_frame_at_all_show_nobody() -> None:
+    nobody = Figure(there=False)
+    track = perform([(0.0, nobody), (3.0, nobody)])
+    for empty in (track, frames_of(track, slice(0, 0))):
+        motion = read_motion(empty)
+        assert (motion.view, motion.trials) == (None, ())
+        assert motion.nothing_because is not None
+        assert "Nobody could be found" in motion.nothing_because
+
+
+def frames_of(track: PoseTrack, frames: slice) -> PoseTrack:
+    """Some frames of a track."""
+    return replace(
+        track,
+        times_s=track.times_s[frames],
+        image_px=track.image_px[frames],
+        world_m=track.world_m[frames],
+        visibility=track.visibility[frames],
+        flipped=track.flipped[frames],
+    )
+
+
+def test_frames_without_the_person_between_two_sets_do_no_harm() -> None:
+    gone = Figure(there=False)
+    motion = read_motion(perform(squats_on("left"), on_both(1.0), [(0.0, gone), (3.0, gone)], squats_on("right")))
+    assert [trial.stance_side for trial in motion.trials] == ["left", "right"]
+    assert why_not(motion) == [None] * 6
+
+
+@pytest.mark.parametrize("stance", SIDES)
+def test_a_mirror_image_has_the_same_trials_on_the_other_side(stance: Side) -> None:
+    track = perform(squats_on(stance, fppa_deg=14.0), yaw_deg=8.0, roll_deg=2.0, noise_px=0.5)
+    one, two = read_motion(track), read_motion(mirrored(track))
+    assert only_trial(two).stance_side == other_side(stance)
+    assert only_trial(two).quiet_stance == only_trial(one).quiet_stance
+    assert only_trial(two).repetitions == pytest.approx(only_trial(one).repetitions)
+    assert one.view is not None
+    assert two.view is not None
+    assert (two.view.yaw_deg, two.view.roll_deg) == pytest.approx((-one.view.yaw_deg, -one.view.roll_deg), abs=1e-3)
