@@ -16,7 +16,8 @@ import pytest
 
 import screener.assessment
 import screener.plan
-from screener.assessment import PATTERNS, assess, load_sources, withhold_scores
+from screener.assessment import PATTERNS, assess, load_norms, load_sources, withhold_scores
+from screener.assessment.rubrics import load_rubrics
 from screener.plan import load_catalogue, load_programmes, make_plan, red_flag_questions, return_to_running
 from screener.plan.docs import knowledge_page
 from tests.assessment.people import MAKES, trial
@@ -332,6 +333,24 @@ def test_each_programme_tells_of_clamshell_band_tensor_and_running() -> None:
         assert {"clamshell", "roll_band", "return"} <= {line.rule_id for line in plan.disagreements}
         assert plan.said_by
         assert plan.claims
+
+
+def test_lines_that_a_rubric_borrows_are_still_those_of_the_norms() -> None:
+    """A rubric names the marked band or the smallest difference in words; the numbers must not drift apart."""
+    norms = load_norms()
+    marked = {norm.measure: norm.marked_above for norm in norms.norms}
+    smallest = {row.measure: row.smallest_detectable for row in norms.differences}
+    borrowed = 0
+    for rubric in load_rubrics():
+        for item in rubric.items:
+            if "marked band" in item.reads:
+                assert item.measure is not None
+                assert item.edges == (marked[item.measure],)
+                borrowed += 1
+            elif "smallest detectable" in item.reads:
+                assert item.edges == (smallest["pelvic_drop_deg"],)
+                borrowed += 1
+    assert borrowed == 9
 
 
 @pytest.mark.parametrize(
