@@ -183,22 +183,22 @@ def _body(figure: Figure) -> NDArray[np.float64]:
     half, part = LEG_PX / 2, np.radians(figure.fppa_deg) / 2
     shank, thigh = half * np.cos(0.42 * bend), half * np.cos(0.58 * bend)
     ankle = np.array([out * HIPS_PX / 2, 0.0, 0.0])
-    knee = ankle + [-out * shank * np.sin(part), shank * np.cos(part), half * np.sin(0.42 * bend)]
-    hip = knee + [out * thigh * np.sin(part), thigh * np.cos(part), -half * np.sin(0.58 * bend)]
-    free_hip = hip + [-out * HIPS_PX * np.cos(drop), -HIPS_PX * np.sin(drop), 0.0]
-    free_ankle = ankle + [-out * figure.aside * LEG_PX, figure.rise * LEG_PX, 0.0]
+    knee = ankle + np.array([-out * shank * np.sin(part), shank * np.cos(part), half * np.sin(0.42 * bend)])
+    hip = knee + np.array([out * thigh * np.sin(part), thigh * np.cos(part), -half * np.sin(0.58 * bend)])
+    free_hip = hip + np.array([-out * HIPS_PX * np.cos(drop), -HIPS_PX * np.sin(drop), 0.0])
+    free_ankle = ankle + np.array([-out * figure.aside * LEG_PX, figure.rise * LEG_PX, 0.0])
     free_knee = (free_hip + free_ankle) / 2
     middle = (hip + free_hip) / 2
-    neck = middle + [out * _TORSO_PX * np.sin(lean), _TORSO_PX * np.cos(lean), 0.0]
+    neck = middle + np.array([out * _TORSO_PX * np.sin(lean), _TORSO_PX * np.cos(lean), 0.0])
     across = np.array([_SHOULDERS_PX / 2, 0.0, 0.0])
 
-    points = np.tile(neck + [0.0, 40.0, 0.0], (33, 1))
+    points = np.tile(neck + np.array([0.0, 40.0, 0.0]), (33, 1))
     points[[Landmark.LEFT_SHOULDER, Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST]] = neck + across
     points[[Landmark.RIGHT_SHOULDER, Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST]] = neck - across
     free = "right" if figure.stance == "left" else "left"
     for side, joints in ((figure.stance, (hip, knee, ankle)), (free, (free_hip, free_knee, free_ankle))):
         for name, point in zip(("hip", "knee", "ankle"), joints, strict=True):
             points[Landmark[f"{side}_{name}".upper()]] = point
-        points[Landmark[f"{side}_heel".upper()]] = joints[2] + [0.0, -8.0, -10.0]
-        points[Landmark[f"{side}_foot_index".upper()]] = joints[2] + [0.0, -10.0, 30.0]
+        points[Landmark[f"{side}_heel".upper()]] = joints[2] + np.array([0.0, -8.0, -10.0])
+        points[Landmark[f"{side}_foot_index".upper()]] = joints[2] + np.array([0.0, -10.0, 30.0])
     return points

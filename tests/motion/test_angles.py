@@ -112,7 +112,9 @@ def test_missing_points_give_missing_angles_and_leave_the_others_alone() -> None
 
 def test_the_limb_s_height_tells_the_knee_s_flexion() -> None:
     # The heights of the evidence table: equal segments, 58 : 42 between thigh and shank.
-    assert_allclose(limb_ratio_from_flexion(np.array([0.0, 30, 45, 60, 75])), [1, 0.965, 0.922, 0.863, 0.789], atol=6e-4)
+    assert_allclose(
+        limb_ratio_from_flexion(np.array([0.0, 30, 45, 60, 75])), [1, 0.965, 0.922, 0.863, 0.789], atol=6e-4
+    )
     flexion = np.array([0.0, 12.5, 30, 60, 90, 120])
     assert_allclose(flexion_from_limb_ratio_deg(limb_ratio_from_flexion(flexion)), flexion, atol=0.02)
     assert_allclose(flexion_from_limb_ratio_deg(1.07), 0.0)

@@ -127,7 +127,12 @@ def test_walking_in_and_out_is_no_repetition() -> None:
         return [*steps, (3.0, Figure(x_px=stop_px))]
 
     track = perform(
-        [(0.0, away), (1.5, away)], walk(60, 320), squats_on("right"), on_both(1.0), walk(320, 60), [(0.0, away), (2.0, away)]
+        [(0.0, away), (1.5, away)],
+        walk(60, 320),
+        squats_on("right"),
+        on_both(1.0),
+        walk(320, 60),
+        [(0.0, away), (2.0, away)],
     )
     motion = read_motion(track)
     trial = next(trial for trial in motion.trials if trial.stance_side == "right")
@@ -183,7 +188,7 @@ def hidden(track: PoseTrack, start_s: float, end_s: float, *landmarks: Landmark)
     """The track with some landmarks guessed by the model, not seen, for a while."""
     visibility = track.visibility.copy()
     frames = (track.times_s >= start_s) & (track.times_s <= end_s)
-    visibility[np.ix_(frames, list(landmarks))] = 0.2
+    visibility[np.ix_(frames, np.array(landmarks))] = 0.2
     return replace(track, visibility=visibility)
 
 

@@ -1,0 +1,266 @@
+"""Numbers read from a stick figure of known pose, and the words where there is no number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from screener.measures import (
+    MEASURES,
+    Corrector,
+    MeasuredTrial,
+    Measurement,
+    MeasureName,
+    NotMeasured,
+    PoseSample,
+    Reading,
+    instants_to_read,
+    measure_trial,
+    sample_pose,
+)
+from screener.measures.error_model import Estimate
+from screener.measures.reading import raw_values
+from screener.motion import CameraView, Joints, read_motion
+from screener.pose import PoseTrack
+from screener.terms import Side
+from tests.figures import HIPS_PX, LEG_PX, Figure, lift, mirrored, on_both, perform, pose_px, squat, step_down
+
+SIDES: tuple[Side, Side] = ("left", "right")
+
+
+def sample(figure: Figure, from_behind: bool = False) -> PoseSample:
+    return PoseSample(pose_px(figure, from_behind=from_behind), np.zeros((33, 3)), 1)
+
+
+def raw(quiet: PoseSample, at: PoseSample, stance: Side) -> dict[MeasureName, float]:
+    return raw_values(quiet, at, stance, Joints.from_track(perform(on_both(0.5))))
+
+
+def measured(track: PoseTrack, corrector: Corrector | None = None) -> MeasuredTrial:
+    motion = read_motion(track)
+    assert motion.view is not None
+    (trial,) = motion.trials
+    return measure_trial(trial, motion.joints, motion.view, (track,), corrector)
+
+
+def number(reading: Reading) -> float:
+    assert isinstance(reading, Measurement), reading
+    return reading.value
+
+
+@pytest.mark.parametrize("from_behind", [False, True], ids=["from the front", "from behind"])
+@pytest.mark.parametrize("stance", SIDES)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_raw_formulas_read_the_figure(stance: Side, sign: float, from_behind: bool) -> None:
+    quiet = sample(Figure(stance, drop_deg=2.0), from_behind)
+    at = sample(Figure(stance, 50.0, sign * 12, 2.0 + sign * 6, sign * 5, rise=0.3), from_behind)
+    found = raw(quiet, at, stance)
+    assert set(MEASURES) - set(found) == {"tempo_s", "knee_wobble_deg", "foot_touchdowns", "foot_drift_pct"}
+    assert found["fppa_deg"] == pytest.approx(sign * 12)
+    assert found["pelvic_drop_deg"] == pytest.approx(sign * 6), "a change from quiet stance"
+    assert found["hip_adduction_deg"] == pytest.approx(sign * (6 + 6)), "the thigh's inclination and the drop"
+    assert found["trunk_lean_deg"] == pytest.approx(sign * 5)
+    # Seen from the front, the bend of FPPA shortens the leg too, a little: it passes for 1.3° of flexion.
+    assert found["knee_flexion_deg"] == pytest.approx(50.0, abs=1.5)
+    # The shank, 0.5 of the leg long, tilts forward by 0.42 of the flexion and inwards by half of FPPA.
+    inwards_pct = 100 * np.cos(np.radians(0.42 * 50)) * np.sin(np.radians(sign * 6))
+    assert found["knee_over_foot_pct"] == pytest.approx(inwards_pct)
+    assert np.sign(found["knee_medial_displacement_pct"]) == sign
+
+
+def test_the_pelvis_s_shift_is_a_change_from_quiet_stance_in_leg_lengths() -> None:
+    quiet, moved = Figure("left"), sample(Figure("left"))
+    px = moved.px.copy()
+    px[23:25, 0] += 20.0  # both hips 20 px towards the person's left: out over the stance foot
+    found = raw(sample(quiet), replace(moved, px=px), "left")
+    assert found["pelvic_shift_pct"] == pytest.approx(-100 * 20 / LEG_PX, rel=0.01)
+    assert found["pelvic_drop_deg"] == pytest.approx(0.0)
+
+
+def test_a_rolled_picture_moves_no_change_from_quiet_stance() -> None:
+    def rolled(pose: PoseSample, deg: float) -> PoseSample:
+        angle = np.radians(deg)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        return replace(pose, px=pose.px @ turn)
+
+    quiet, at = sample(Figure("right")), sample(Figure("right", 50.0, 12.0, 6.0, 5.0))
+    level, tilted = raw(quiet, at, "right"), raw(rolled(quiet, 5.0), rolled(at, 5.0), "right")
+    for name in ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg"):
+        assert tilted[name] == pytest.approx(level[name], abs=1e-9), name  # type: ignore[index]
+
+
+@pytest.mark.parametrize("from_behind", [False, True], ids=["from the front", "from behind"])
+@pytest.mark.parametrize("stance", SIDES)
+def test_a_trial_is_read_at_its_bottoms(stance: Side, from_behind: bool) -> None:
+    track = perform(
+        on_both(2.0),
+        lift(stance),
+        squat(stance, deg=65.0, times=3, fppa_deg=12.0, drop_deg=7.0, lean_deg=5.0),
+        from_behind=from_behind,
+    )
+    trial = measured(track)
+    expected = {
+        "fppa_deg": 12.0,
+        "pelvic_drop_deg": 7.0,
+        "hip_adduction_deg": 13.0,
+        "trunk_lean_deg": 5.0,
+        "knee_flexion_deg": 65.0,
+        "foot_touchdowns": 0.0,
+        "foot_drift_pct": 0.0,
+    }
+    for rep in trial.repetitions:
+        assert rep.counted
+        assert rep.read_at == "bottom"
+        assert {name: number(rep.measures[name]) for name in expected} == pytest.approx(expected, abs=1.0)  # type: ignore[index]
+        assert 1.2 < number(rep.measures["tempo_s"]) <= 2.0
+        assert number(rep.measures["knee_wobble_deg"]) < 1.0
+        assert list(rep.at_depth) == ["30", "45", "60"]
+        for depth, readings in rep.at_depth.items():
+            assert number(readings["knee_flexion_deg"]) == pytest.approx(float(depth), abs=4.0)
+        valgus = [number(readings["fppa_deg"]) for readings in rep.at_depth.values()]
+        assert valgus == sorted(valgus), "it grows with depth"
+    assert number(trial.summary["fppa_deg"]) == pytest.approx(12.0, abs=0.5)
+    for reading in trial.summary.values():
+        assert isinstance(reading, Measurement)
+        assert reading.low <= reading.value <= reading.high
+
+
+def test_a_mirror_image_reads_the_same() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", times=3), yaw_deg=6.0, noise_px=0.5)
+    one, two = measured(track), measured(mirrored(track))
+    assert (one.stance_side, two.stance_side) == ("left", "right")
+    for name in MEASURES:
+        assert number(two.summary[name]) == pytest.approx(number(one.summary[name]), abs=1e-3), name
+
+
+def test_a_bottom_too_deep_to_be_read_is_read_on_the_way_down() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", deg=118.0, seconds=3.0, times=2, fppa_deg=20.0))
+    for rep in measured(track).repetitions:
+        assert rep.read_at == "deepest_readable"
+        assert number(rep.measures["knee_flexion_deg"]) == pytest.approx(118.0, abs=4.0), "the depth is the bottom's"
+        # The thigh's projection is half its length where 0.58 of the flexion is 60°: at 103° of 118°.
+        assert 10.0 < number(rep.measures["fppa_deg"]) < 18.5
+        assert list(rep.at_depth) == ["30", "45", "60"]
+
+
+def test_the_quiet_stance_is_what_the_drop_is_counted_from() -> None:
+    from_both = perform(on_both(2.0), lift("left"), squat("left", times=2, drop_deg=6.0))
+    tilted = perform(on_both(2.0, drop_deg=4.0), squat("left", times=2, drop_deg=6.0))
+    assert number(measured(from_both).summary["pelvic_drop_deg"]) == pytest.approx(6.0, abs=0.3)
+    assert number(measured(tilted).summary["pelvic_drop_deg"]) == pytest.approx(2.0, abs=0.3)
+
+
+def test_what_is_not_counted_is_not_measured_and_says_why() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left"), squat("left", deg=24.0), squat("left"))
+    trial = measured(track)
+    shallow = trial.repetitions[1]
+    assert set(shallow.measures) == set(MEASURES)
+    assert set(shallow.measures.values()) == {NotMeasured("The repetition was not counted: too shallow.")}
+    assert shallow.at_depth == {}
+    reading = trial.summary["fppa_deg"]
+    assert isinstance(reading, Measurement)
+    assert reading.n == 2
+
+
+def test_nothing_frontal_is_read_from_aside() -> None:
+    trial = measured(perform(on_both(2.0), lift("left"), squat("left", times=2), yaw_deg=45.0))
+    for reading in (*trial.summary.values(), *trial.repetitions[0].measures.values()):
+        assert isinstance(reading, NotMeasured)
+        assert "Turn to face the camera" in reading.reason
+
+
+def test_touch_downs_are_no_measure_of_a_step_down() -> None:
+    trial = measured(perform(on_both(0.1), step_down("left")))
+    reading = trial.summary["foot_touchdowns"]
+    assert isinstance(reading, NotMeasured)
+    assert "meant to touch" in reading.reason
+    assert isinstance(trial.summary["fppa_deg"], Measurement)
+
+
+def test_a_shaking_knee_wobbles_more_than_a_steady_one() -> None:
+    steady = perform(on_both(2.0), lift("left"), squat("left", times=2, seconds=3.0))
+    px = steady.image_px.copy()
+    px[:, 25, 0] += 4.0 * np.sin(2 * np.pi * 2.5 * steady.times_s)  # ± 4 px across, 2.5 times a second
+    still, shaking = (number(measured(t).summary["knee_wobble_deg"]) for t in (steady, replace(steady, image_px=px)))
+    # 4 px on two half-legs of 100 px is ± 4.6°, of which 1/√2 is the SD.
+    assert shaking - still == pytest.approx(3.2, abs=0.9)
+
+
+def test_a_missing_free_hip_costs_the_pelvis_alone() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left"))
+    px = track.image_px.copy()
+    px[:, 12] = np.nan  # a shoulder: nothing but the trunk's lean needs it
+    motion = read_motion(track)
+    assert motion.view is not None
+    (trial,) = motion.trials
+    looked = measure_trial(trial, motion.joints, motion.view, (replace(track, image_px=px),))
+    assert looked.summary["trunk_lean_deg"] == NotMeasured("A joint that this needs was not found.")
+    assert isinstance(looked.summary["fppa_deg"], Measurement)
+    assert isinstance(looked.summary["pelvic_drop_deg"], Measurement)
+
+
+def test_a_pose_is_the_median_of_the_best_look_that_has_those_frames() -> None:
+    track = perform(on_both(2.0))
+    px = track.image_px.copy()
+    px[10, :] += 500.0  # one frame gone wrong
+    first = replace(track, image_px=px)
+    few = slice(30, 33)
+    second = PoseTrack(
+        track.times_s[few],
+        track.image_px[few] + np.float32(7.0),
+        track.world_m[few],
+        track.visibility[few],
+        track.flipped[few],
+        track.width_px,
+        track.height_px,
+        model="heavy",
+    )
+    steady = track.image_px[0]
+    early = sample_pose((first, second), 0.2, 0.5)
+    late = sample_pose((first, second), 0.9, 1.2)
+    assert early is not None
+    assert late is not None
+    assert_allclose(early.px, steady, atol=1e-3)
+    assert_allclose(late.px, steady + 7.0, atol=1e-3)
+    assert late.n == 3
+    assert sample_pose((first, second), 50.0, 51.0) is None
+
+
+def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
+    motion = read_motion(perform(on_both(2.0), lift("left"), squat("left", deg=65.0, times=3)))
+    (trial,) = motion.trials
+    instants = np.array(instants_to_read(trial))
+    quiet = trial.quiet_stance
+    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 5
+    for rep in trial.repetitions:
+        assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 3
+        assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
+    assert len(instants) == 5 + 3 * 6
+
+
+def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
+    class Always:
+        """Knows the drop: 9.5 ± 2.5°."""
+
+        def correct(
+            self, quiet: PoseSample, at: PoseSample, stance: Side, view: CameraView, raw: dict[MeasureName, float]
+        ) -> dict[MeasureName, Estimate]:
+            assert stance == "left"
+            assert set(raw) > {"pelvic_drop_deg", "fppa_deg"}
+            return {"pelvic_drop_deg": Estimate(9.5, 2.5)}
+
+    track = perform(on_both(2.0), lift("left"), squat("left", times=3))
+    plain, corrected = measured(track), measured(track, Always())
+    drop = corrected.repetitions[0].measures["pelvic_drop_deg"]
+    assert isinstance(drop, Measurement)
+    assert (drop.value, drop.low, drop.high) == (9.5, 7.0, 12.0)
+    assert number(corrected.summary["pelvic_drop_deg"]) == 9.5
+    assert corrected.summary["fppa_deg"] == plain.summary["fppa_deg"]
+
+
+def test_hips_are_as_far_apart_as_the_figure_says() -> None:
+    px = pose_px(Figure("left"))
+    assert px[23, 0] - px[24, 0] == HIPS_PX, "seen from the front the left hip is at the picture's right"
