@@ -63,10 +63,14 @@ def smooth(
     """
     filled = fill_gaps(times_s, values)
     flat = filled.reshape(len(times_s), math.prod(values.shape[1:]))
-    if len(times_s) > 1:
-        for column in flat.T:
-            for start, stop in _stretches(np.isfinite(column)):
-                column[start:stop] = _smooth_stretch(times_s[start:stop], column[start:stop], cutoff_hz)
+    if flat.size:
+        # Columns that miss the same frames go through the filter together.
+        patterns, which = np.unique(np.isfinite(flat), axis=1, return_inverse=True)
+        for number, good in enumerate(patterns.T):
+            columns = np.flatnonzero(which == number)
+            for start, stop in _stretches(good):
+                rows = slice(start, stop)
+                flat[rows, columns] = _smooth_stretch(times_s[rows], flat[rows, columns], cutoff_hz)
     return flat.reshape(values.shape)
 
 
@@ -79,8 +83,17 @@ def _smooth_stretch(times_s: NDArray[np.float64], values: NDArray[np.float64], c
     rate = 1.0 / (grid[1] - grid[0])
     sos = butter(2, min(cutoff_hz, 0.4 * rate), fs=rate, output="sos")
     pad = min(count - 1, int(rate))
-    smoothed = sosfiltfilt(sos, np.interp(grid, times_s, values), padlen=pad)
-    return np.asarray(np.interp(times_s, grid, smoothed), dtype=np.float64)
+    smoothed = sosfiltfilt(sos, _interpolated(grid, times_s, values), axis=0, padlen=pad)
+    return _interpolated(times_s, grid, smoothed)
+
+
+def _interpolated(
+    at_s: NDArray[np.float64], times_s: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """`np.interp` for several columns at once, `(frame, column)`."""
+    after = np.clip(np.searchsorted(times_s, at_s, side="right"), 1, len(times_s) - 1)
+    share = (at_s - times_s[after - 1]) / (times_s[after] - times_s[after - 1])
+    return np.asarray(values[after - 1] + share[:, None] * (values[after] - values[after - 1]), dtype=np.float64)
 
 
 def _stretches(good: NDArray[np.bool_]) -> list[tuple[int, int]]:
