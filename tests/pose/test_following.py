@@ -1,0 +1,76 @@
+"""One person is followed; another person in the picture does not take over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+from numpy.testing import assert_allclose
+
+from screener import Screening, screen
+from screener.measures import Measurement
+from screener.pose import Landmark
+from screener.video import Picture, open_video
+from tests.clips import encode
+from tests.conftest import clip_named
+
+FOLLOWED, BYSTANDER = "sls_right_drop_and_valgus", "sls_left_steady"
+
+# Where in their clips the two stand: the picture's columns and rows.
+FOLLOWED_COLUMNS = slice(200, 400)
+BYSTANDER_COLUMNS, BYSTANDER_ROWS = slice(250, 400), slice(60, 430)
+SMALLER = 0.7
+
+
+def with_bystander(dst: Path, left_edge_px: Callable[[float], float]) -> Path:
+    """The one clip with the person of the other, smaller and behind, whose left edge is where it is told to be."""
+    with open_video(clip_named(BYSTANDER)) as source:
+        strips = [smaller(frame.rgb[BYSTANDER_ROWS, BYSTANDER_COLUMNS]) for frame in source]
+    frames: list[tuple[float, Picture]] = []
+    with open_video(clip_named(FOLLOWED)) as source:
+        for index, frame in enumerate(source):
+            picture, strip = frame.rgb.copy(), strips[min(index, len(strips) - 1)]
+            height, width = strip.shape[:2]
+            x = round(left_edge_px(frame.time_s))
+            shown = slice(max(0, x), min(picture.shape[1], x + width))
+            if shown.start < shown.stop:
+                picture[100 : 100 + height, shown] = strip[:, shown.start - x : shown.stop - x]
+            picture[:, FOLLOWED_COLUMNS] = frame.rgb[:, FOLLOWED_COLUMNS]
+            frames.append((frame.time_s, picture))
+    return encode(dst, frames)
+
+
+def smaller(rgb: Picture) -> Picture:
+    width, height = (round(SMALLER * rgb.shape[axis] / 2) * 2 for axis in (1, 0))
+    whole = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    return whole.reformat(width=width, height=height, threads=1).to_ndarray()
+
+
+def hips_px(screening: Screening) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return screening.looks[0].image_px[:, [Landmark.LEFT_HIP, Landmark.RIGHT_HIP]].mean(axis=1)
+
+
+@pytest.mark.parametrize(
+    "left_edge_px",
+    [lambda at_s: 420.0, lambda at_s: 60.0, lambda at_s: -110.0 + 110.0 * at_s],
+    ids=["stands at the right", "stands at the left", "walks across"],
+)
+def test_a_bystander_does_not_take_over(
+    left_edge_px: Callable[[float], float], tmp_path: Path, screened: Callable[[str], Screening]
+) -> None:
+    alone = screened(FOLLOWED)
+    both = screen(with_bystander(tmp_path / "both.mp4", left_edge_px))
+
+    assert both.looks[0].found.all()
+    assert np.abs(hips_px(both) - hips_px(alone)).max() < 15.0
+    (one,), (two,) = alone.trials, both.trials
+    assert (two.task, two.stance_side) == (one.task, one.stance_side)
+    assert_allclose([rep.bottom_s for rep in two.repetitions], [rep.bottom_s for rep in one.repetitions], atol=0.1)
+    for mine, yours in zip(one.repetitions, two.repetitions, strict=True):
+        with_one, with_two = mine.measures["fppa_deg"], yours.measures["fppa_deg"]
+        assert isinstance(with_one, Measurement)
+        assert isinstance(with_two, Measurement)
+        assert with_two.value == pytest.approx(with_one.value, abs=3.0)

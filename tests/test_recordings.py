@@ -1,0 +1,122 @@
+"""The same movement, however it was filmed and stored, gives the same answer; and the answer is near the truth."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from screener import Screening, Settings, screen
+from screener.measures import MeasuredTrial, Measurement, MeasureName
+from screener.terms import other_side
+from screener.video import Picture, open_video
+from tests.clips import encode, reencode, sample_clips, set_rotation
+from tests.conftest import clip_named
+
+NAMES = [clip.stem for clip in sample_clips()]
+
+
+def only_trial(screening: Screening) -> MeasuredTrial:
+    (trial,) = screening.trials
+    return trial
+
+
+def value(trial: MeasuredTrial, measure: MeasureName = "fppa_deg") -> float:
+    reading = trial.summary[measure]
+    assert isinstance(reading, Measurement), reading
+    return reading.value
+
+
+def values(trial: MeasuredTrial, measure: MeasureName = "fppa_deg") -> list[float]:
+    readings = [rep.measures[measure] for rep in trial.repetitions if rep.counted]
+    assert all(isinstance(reading, Measurement) for reading in readings), readings
+    return [reading.value for reading in readings if isinstance(reading, Measurement)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_side_task_repetitions_and_fppa_are_the_truth_s(name: str, screened: Callable[[str], Screening]) -> None:
+    clip = clip_named(name)
+    truth = json.loads(clip.with_suffix(".truth.json").read_text(encoding="utf-8"))
+    with clip.with_suffix(".truth.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    times_s = [float(row["time_s"]) for row in rows]
+    true_fppa_deg = [float(row["fppa_picture_deg"]) for row in rows]
+
+    screening = screened(name)
+    trial = only_trial(screening)
+    bottoms_s = [rep["bottom_s"] for rep in truth["repetitions"]]
+
+    assert screening.nothing_because is None
+    assert (trial.task, trial.task_from) == (truth["task"], "detected")
+    assert trial.stance_side == truth["stance_side"]
+    assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
+    np.testing.assert_allclose([rep.bottom_s for rep in trial.repetitions], bottoms_s, atol=0.10)
+    errors_deg = np.array(values(trial)) - np.interp(bottoms_s, times_s, true_fppa_deg)
+    assert np.abs(errors_deg).mean() < 4.0, errors_deg
+
+
+def turned(src: Path, dst: Path, deg: int) -> Path:
+    """The clip stored turned by `deg` anticlockwise, and marked to be shown turned back."""
+    with open_video(src) as source:
+        frames = [(frame.time_s, np.ascontiguousarray(np.rot90(frame.rgb, deg // 90))) for frame in source]
+    set_rotation(encode(dst, frames), deg)
+    return dst
+
+
+def landscape(src: Path, dst: Path, size: tuple[int, int] | None = None) -> Path:
+    """The clip on a 16:9 picture, its sides filled up; then scaled to `size`."""
+
+    def wide(rgb: Picture) -> Picture:
+        missing = round(rgb.shape[0] * 16 / 9) // 2 * 2 - rgb.shape[1]
+        return np.pad(rgb, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)), mode="edge")
+
+    with open_video(src) as source:
+        encode(dst, [(frame.time_s, wide(frame.rgb)) for frame in source])
+    return dst if size is None else reencode(dst, dst.with_name(f"scaled_{dst.name}"), size=size)
+
+
+Variant = tuple[Callable[[Path, Path], Path], str, Settings, float]
+PLAIN = Settings()
+
+#: name: (how it is made, its suffix, what the person says, how far FPPA may be from the original's in degrees)
+VARIANTS: dict[str, Variant] = {
+    "mirrored, told": (partial(reencode, mirrored=True), ".mp4", Settings(mirrored=True), 2.0),
+    "mirrored, not told": (partial(reencode, mirrored=True), ".mp4", PLAIN, 2.0),
+    "rotated 90°": (partial(turned, deg=90), ".mp4", PLAIN, 2.0),
+    "rotated 180°": (partial(turned, deg=180), ".mp4", PLAIN, 2.0),
+    "rotated 270°": (partial(turned, deg=270), ".mov", PLAIN, 2.0),
+    "portrait": (partial(reencode, portrait=True), ".mp4", PLAIN, 2.0),
+    "landscape": (landscape, ".mp4", PLAIN, 2.0),
+    "HEVC .mov": (partial(reencode, codec="hevc"), ".mov", PLAIN, 2.0),
+    "variable frame rate": (partial(reencode, vfr=True), ".mp4", PLAIN, 2.0),
+    "24 frames/s": (partial(reencode, fps=24), ".mp4", PLAIN, 2.0),
+    "29.97 frames/s": (partial(reencode, fps=Fraction(30000, 1001)), ".mp4", PLAIN, 2.0),
+    "60 frames/s": (partial(reencode, fps=60), ".mp4", PLAIN, 2.0),
+    "120 frames/s": (partial(reencode, fps=120), ".mp4", PLAIN, 2.0),
+    "320 × 240": (partial(reencode, size=(320, 240)), ".mp4", PLAIN, 3.0),
+    "1920 × 1080": (partial(landscape, size=(1920, 1080)), ".mp4", PLAIN, 2.0),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_however_it_is_stored_the_answer_is_the_same(
+    variant: str, tmp_path: Path, screened: Callable[[str], Screening]
+) -> None:
+    name = "sls_right_drop_and_valgus"
+    make, suffix, settings, within_deg = VARIANTS[variant]
+    original = only_trial(screened(name))
+    trial = only_trial(screen(make(clip_named(name), tmp_path / f"clip{suffix}"), settings))
+
+    assert original.stance_side != "unknown"
+    swapped = variant == "mirrored, not told"
+    assert trial.stance_side == (other_side(original.stance_side) if swapped else original.stance_side)
+    assert trial.task == original.task
+    assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
+    assert value(trial) == pytest.approx(value(original), abs=within_deg)
+    assert values(trial) == pytest.approx(values(original), abs=within_deg)
