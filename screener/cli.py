@@ -118,6 +118,55 @@ def analyze(
 
 
 @app.command()
+def batch(
+    source: Annotated[
+        str, typer.Argument(metavar="FOLDER|MANIFEST.csv", help="Where the recordings are, or the list of them.")
+    ],
+    out: Annotated[str, typer.Option(help="Folder for results and tables; a path or a URL such as s3://...")],
+    task: Annotated[TaskChoice | None, typer.Option(help="For recordings of which the manifest does not say.")] = None,
+    side: Annotated[SideChoice | None, typer.Option(help="Likewise.")] = None,
+    mirrored: Annotated[bool, typer.Option("--mirrored", help="Likewise: they are selfie views.")] = False,
+    second_look: Annotated[
+        bool, typer.Option("--second-look/--no-second-look", help="Look again where numbers are read.")
+    ] = True,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes here; else one a core.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler's address, tcp://...")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Do only what an earlier run left undone.")] = False,
+    from_landmarks: Annotated[
+        bool, typer.Option("--from-landmarks", help="Screen again from the landmarks kept in --out, without videos.")
+    ] = False,
+) -> None:
+    """Screen a folder or a list of recordings, and write tables over all of them. No bad file stops it.
+
+    MANIFEST.csv has the column file, and may have subject, side, task, height_m, sex, date, mirrored and any others,
+    which are carried into the tables.
+
+    Examples:
+
+      screener batch recordings --out study
+
+      screener batch manifest.csv --out study --resume
+    """
+    from screener.batch import run_batch
+    from screener.batch.progress import say_finished, showing
+
+    settings = _settings(task, side, mirrored=mirrored, second_look=second_look)
+    with showing() as tell:
+        finished = run_batch(
+            source,
+            out,
+            settings,
+            workers=workers,
+            scheduler=scheduler,
+            resume=resume,
+            from_landmarks=from_landmarks,
+            tell=tell,
+        )
+    say_finished(finished, out)
+    raise typer.Exit(finished.exit_code)
+
+
+@app.command()
 def models() -> None:
     """Show which models are installed, from where, and whether they are intact."""
     from rich.console import Console
