@@ -32,7 +32,7 @@ def addressed(tmp_path: Path, *arguments: str) -> list[str]:
         [strace, "-f", "--seccomp-bpf", "-e", "trace=%network", "-o", str(log), sys.executable, *arguments],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     named = [match for line in log.read_text().splitlines() if (match := _ADDRESS.search(line))]
