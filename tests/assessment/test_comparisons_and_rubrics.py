@@ -93,6 +93,11 @@ def test_a_hike_is_not_level_either() -> None:
     assert scores(rubric("step_down", trial(task="lateral_step_down", pelvic_drop_deg=-12.0)))["pelvis"] == 1
 
 
+def test_an_interval_around_level_may_be_level() -> None:
+    wide = trial(task="lateral_step_down", pelvic_drop_deg=1.0, half_width=9.5)
+    assert scores(rubric("step_down", wide))["pelvis"] is None
+
+
 def test_a_shallow_step_leaves_the_angles_to_a_clinician() -> None:
     low = trial(task="lateral_step_down", knee_flexion_deg=40.0, pelvic_drop_deg=20.0, foot_drift_pct=9.0)
     assert scores(rubric("step_down", low)) == {

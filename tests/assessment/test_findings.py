@@ -54,6 +54,13 @@ def test_touching_the_floor_belongs_to_a_step_down() -> None:
     assert patterns(trial(task="lateral_step_down", foot_touchdowns=1.0)) == ["clean"]
 
 
+def test_a_line_must_be_passed_with_the_whole_interval() -> None:
+    assert "poor_balance" not in patterns(trial(foot_drift_pct=6.0, half_width=2.0))
+    assert "poor_balance" in patterns(trial(foot_drift_pct=7.5, half_width=2.0))
+    assert "varus" not in patterns(trial(fppa_deg=-6.0, half_width=2.0))
+    assert "varus" in patterns(trial(fppa_deg=-7.5, half_width=2.0))
+
+
 def test_varus_needs_depth() -> None:
     assert patterns(trial(fppa_deg=-12.0, missing=("knee_flexion_deg",))) == ["not_enough_to_say"]
 
