@@ -1,0 +1,340 @@
+"""Frames to fit correctors on: many bodies, every motion a person on one leg may make, each drawn apart.
+
+A set is one body, one look, one camera and one stance side: two quiet frames and six poses. Nothing here follows a
+typical squat: drop, valgus, lean, depth and the free leg are drawn independently, so that a corrector cannot
+learn that they go together.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from screener.studio.figure import Figure, make_figure, skin
+from screener.studio.kinematics import Posture, Standing, free_foot_lowest_m, solve
+from screener.studio.render import Renderer, View, record
+from screener.studio.room import Scenery, furnish, step_box
+from screener.studio.spec import Arms, Camera, Clothes, Look, Person, Pose, Room, Side
+from screener.studio.wardrobe import SOLE_M, dress
+
+__all__ = ["draw_set", "pose_truth", "render_training"]
+
+Floats = NDArray[np.float64]
+_SIZE = (640, 480)
+
+#: Body seeds of training start here; sample and test clips draw theirs from below.
+FIRST_BODY = 1_000_000
+
+
+def random_person(rng: np.random.Generator) -> Person:
+    """A grown person of any sex, age, build and look."""
+    sex: Literal["female", "male"] = "female" if rng.random() < 0.5 else "male"
+    tall = rng.normal(1.64, 0.07) if sex == "female" else rng.normal(1.77, 0.075)
+    tone = rng.random()
+    skin_rgb = tuple(float(x) for x in (1 - tone) * np.array([0.85, 0.65, 0.54]) + tone * np.array([0.20, 0.11, 0.07]))
+    dark = rng.random() ** 1.5
+    hair = tuple(float(x) for x in (1 - dark) * np.array([0.05, 0.03, 0.02]) + dark * np.array([0.65, 0.5, 0.3]))
+    return Person(
+        sex=sex,
+        age_years=float(rng.uniform(18, 75)),
+        stature_m=float(np.clip(tall, 1.48, 1.98)),
+        muscle=float(rng.uniform(0.2, 0.9)),
+        weight=float(rng.uniform(0.15, 0.9)),
+        cup=float(rng.uniform(0.2, 0.8)),
+        origin=tuple(float(x) for x in rng.dirichlet([1, 1, 1])),  # type: ignore[arg-type]
+        skin_rgb=skin_rgb,  # type: ignore[arg-type]
+        hair=str(rng.choice(["none", "short", "bob", "long", "bun"])),  # type: ignore[arg-type]
+        hair_rgb=hair,  # type: ignore[arg-type]
+    )
+
+
+def random_clothes(rng: np.random.Generator) -> Clothes:
+    """Tight to loose, bare to shod, of any colour."""
+
+    def colour() -> Any:
+        return tuple(float(x) for x in rng.uniform(0.02, 0.85) * (1 + 0.6 * rng.uniform(-1, 1, 3)).clip(0.1, 1.4))
+
+    return Clothes(
+        top=str(rng.choice(["bra", "tank", "tshirt", "tshirt", "long_sleeves"])),  # type: ignore[arg-type]
+        top_rgb=colour(),
+        top_looseness_m=float(rng.uniform(0.003, 0.022)),
+        bottom=str(rng.choice(["shorts", "shorts", "long_shorts", "leggings", "trousers"])),  # type: ignore[arg-type]
+        bottom_rgb=colour(),
+        bottom_looseness_m=float(rng.uniform(0.003, 0.02)),
+        feet=str(rng.choice(["bare", "socks", "shoes", "shoes"])),  # type: ignore[arg-type]
+        feet_rgb=colour(),
+        pattern=float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.8)])),
+    )
+
+
+def random_camera(rng: np.random.Generator, stature_m: float, rise_m: float = 0.0) -> Camera:
+    """A camera that has the whole person in the picture, at up to 25° of yaw and 5° of roll."""
+    distance, height = float(rng.uniform(1.9, 4.2)), float(rng.uniform(0.45, 1.6))
+    middle = 0.52 * stature_m + rise_m
+    reach = np.degrees(np.arctan((0.56 * stature_m + 0.12) / distance))
+    fov = float(np.clip(2 * reach * rng.uniform(1.05, 1.6), 30, 88))
+    return Camera(
+        facing="anterior" if rng.random() < 0.72 else "posterior",
+        yaw_deg=float(rng.uniform(-25, 25)),
+        roll_deg=float(np.clip(rng.normal(0, 2), -5, 5)),
+        pitch_deg=float(np.degrees(np.arctan2(middle - height, distance)) + rng.normal(0, 1.5)),
+        distance_m=distance,
+        height_m=height,
+        sideways_m=float(rng.uniform(-0.25, 0.25)),
+        fov_deg=fov,
+        width_px=_SIZE[0],
+        height_px=_SIZE[1],
+    )
+
+
+def random_look(rng: np.random.Generator) -> Look:
+    """From daylight to a dim evening laptop; one in five is poor."""
+    poor = rng.random() < 0.2
+    exposure = float(rng.uniform(0.12, 0.4) if poor else rng.uniform(0.6, 1.35))
+    return Look(
+        exposure=exposure,
+        key=float(rng.uniform(0.2, 1.2)),
+        ambient=float(rng.uniform(0.35, 0.8)),
+        light_yaw_deg=float(rng.uniform(-80, 80)),
+        light_pitch_deg=float(rng.uniform(15, 75)),
+        warmth=float(rng.uniform(-1, 1)),
+        blur_px=float(rng.uniform(0.3, 2.0) if poor else rng.uniform(0.2, 1.1)),
+        noise=float(rng.uniform(0.02, 0.06) if poor else rng.uniform(0.002, 0.02)),
+        jpeg_quality=int(rng.uniform(35, 75) if poor else rng.uniform(55, 95)),
+    )
+
+
+def _free_leg(rng: np.random.Generator, kind: str) -> dict[str, float]:
+    """Where the free leg is, by name; angles drawn about it."""
+    u = rng.uniform
+    return {
+        "behind": {"free_hip_flexion_deg": u(-12, 15), "free_knee_flexion_deg": u(50, 115)},
+        "bent": {"free_hip_flexion_deg": u(20, 75), "free_knee_flexion_deg": u(50, 110)},
+        "front": {"free_hip_flexion_deg": u(15, 60), "free_knee_flexion_deg": u(2, 30)},
+        "aside": {
+            "free_hip_flexion_deg": u(-8, 15),
+            "free_hip_abduction_deg": u(12, 55),
+            "free_knee_flexion_deg": u(2, 40),
+        },
+        "forward_step": {"free_hip_flexion_deg": u(12, 42), "free_knee_flexion_deg": u(3, 28)},
+        "lateral_step": {
+            "free_hip_flexion_deg": u(-5, 22),
+            "free_hip_abduction_deg": u(2, 16),
+            "free_knee_flexion_deg": u(3, 22),
+        },
+    }[kind]
+
+
+_MOTIONS = ("squat", "forward_step", "lateral_step", "raise", "hike", "reach", "balance", "both_feet")
+_ARMS = ("hips", "crossed", "sides", "forward", "raised", "out", "reach")
+_ARM_SHARES = (0.32, 0.16, 0.18, 0.12, 0.05, 0.09, 0.08)
+_SHARES = (0.42, 0.13, 0.13, 0.08, 0.07, 0.05, 0.08, 0.04)
+
+
+def _random_pose(rng: np.random.Generator, motion: str, leg: str, level_deg: float) -> Pose:
+    """One pose of a motion; what is measured is drawn apart from everything else."""
+    drop = rng.uniform(-28, 24) if rng.random() < 1 / 7 else rng.uniform(-8, 18)
+    knee = rng.uniform(20, 80) if rng.random() < 0.65 else rng.uniform(3, 120)
+    if motion in ("raise", "hike"):
+        knee = rng.uniform(2, 35)
+        leg = str(rng.choice(["aside", "front", "behind"])) if motion == "raise" else leg
+    elif motion == "forward_step":
+        leg, knee = "forward_step", rng.uniform(15, 85)
+    elif motion == "lateral_step":
+        leg, knee = "lateral_step", rng.uniform(15, 85)
+    lean_wide = 9.0 if motion == "reach" else 6.0
+    lean = float(np.clip(rng.normal(3, lean_wide), -22, 28))
+    if motion == "balance":
+        # A free leg swung high aside takes pelvis and trunk along, as people do when they catch their balance.
+        leg, knee, drop = "aside", rng.uniform(2, 45), rng.uniform(-40, 5)
+        lean = float(np.clip(-0.95 * drop + rng.normal(0, 7), -15, 50))
+    pose = Pose(
+        knee_flexion_deg=float(knee),
+        fppa_deg=float(np.clip(rng.normal(5, 9), -22, 34) * min(1.0, 0.35 + knee / 60)),
+        pelvic_obliquity_deg=float(level_deg + drop),
+        pelvic_rotation_deg=float(rng.normal(0, 6)),
+        trunk_lean_deg=lean,
+        trunk_flexion_deg=float(rng.normal(3, 9)),
+        trunk_rotation_deg=float(rng.normal(0, 6)),
+        free_hip_abduction_deg=float(rng.uniform(-4, 12)),
+        free_ankle_deg=float(rng.uniform(-10, 45)),
+        free_follows=float(rng.uniform(0, 0.8)),
+        feet_apart=float(rng.uniform(0.8, 1.8)),
+        toe_out_deg=float(rng.uniform(-2, 18)),
+        sway_side_m=float(rng.normal(0, 0.012)),
+        sway_forward_m=float(rng.normal(0, 0.015)),
+        arm_lift_deg=float(rng.normal(0, 8)),
+        arm_uneven_deg=float(rng.normal(0, 8)),
+        head_pitch_deg=float(rng.normal(4, 10)),
+        head_yaw_deg=float(rng.normal(0, 10)),
+    )
+    if motion == "both_feet":
+        return replace(pose, free_foot_down=1.0, pelvic_obliquity_deg=float(level_deg + rng.normal(0, 2.5)))
+    return replace(pose, **{name: float(value) for name, value in _free_leg(rng, leg).items()})
+
+
+def _quiet_pose(rng: np.random.Generator, both_feet: bool, leg: str, level_deg: float, pose: Pose) -> Pose:
+    """Standing still, on both feet or on one leg, about the set's own level."""
+    quiet = replace(
+        pose,
+        knee_flexion_deg=float(rng.uniform(1, 14)),
+        fppa_deg=float(rng.normal(0, 2.5)),
+        pelvic_obliquity_deg=float(level_deg + rng.normal(0, 0.5)),
+        pelvic_rotation_deg=float(rng.normal(0, 3)),
+        trunk_lean_deg=float(rng.normal(0.5, 2)),
+        trunk_flexion_deg=float(rng.normal(0, 3)),
+        free_foot_down=1.0 if both_feet else 0.0,
+    )
+    return quiet if both_feet else replace(quiet, **{n: float(v) for n, v in _free_leg(rng, leg).items()})
+
+
+def pose_truth(posture: Posture) -> dict[str, float]:
+    """The measured angles of a solved posture, read back from its joints; signs as everywhere in the house."""
+    near, far, s = ("L", "R", 1.0) if posture.stance_side == "left" else ("R", "L", -1.0)
+    j = posture.joints
+    hip, knee, ankle = j[f"hip.{near}"], j[f"knee.{near}"], j[f"ankle.{near}"]
+    across = j[f"hip.{far}"] - hip
+    thigh, shank = knee - hip, ankle - knee
+    # The midline lies towards −s in x: the free side of a left stance is to the right.
+    incline = [np.degrees(np.arctan2(-s * part[0], -part[1])) for part in (thigh, shank)]
+    trunk = (j["shoulder.L"] + j["shoulder.R"]) / 2 - (j["hip.L"] + j["hip.R"]) / 2
+    return {
+        "pelvic_obliquity_deg": float(np.degrees(np.arctan2(-across[1], np.hypot(across[0], 0.0)))),
+        "fppa_frontal_plane_deg": float(incline[0] - incline[1]),
+        "knee_flexion_deg": float(np.degrees(np.arctan2(np.linalg.norm(np.cross(thigh, shank)), thigh @ shank))),
+        "trunk_lean_deg": float(np.degrees(np.arctan2(s * trunk[0], trunk[1]))),
+    }
+
+
+def _stand(scenery: Scenery, camera: Camera) -> Scenery:
+    """The scenery turned so that its far wall is behind the person as this camera sees it."""
+    turn = np.radians(camera.yaw_deg) if camera.facing == "anterior" else np.pi - np.radians(camera.yaw_deg)
+    c, s = np.cos(turn), np.sin(turn)
+    rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    return replace(scenery, points=scenery.points @ rotation.T, normals=scenery.normals @ rotation.T)
+
+
+def draw_set(
+    renderer: Renderer, figure: Figure, number: int, body: int, rng: np.random.Generator, only: str | None = None
+) -> list[tuple[dict[str, Any], NDArray[np.uint8], int]]:
+    """One set: two quiet frames and six poses, each with its truth, its picture and its JPEG quality.
+
+    `only` names the one motion to draw; else they come in their shares.
+    """
+    shares = _SHARES if only is None else tuple(float(motion == only) for motion in _MOTIONS)
+    clothes, look = random_clothes(rng), random_look(rng)
+    stance: Side = "left" if rng.random() < 0.5 else "right"
+    arms: Arms = str(rng.choice(_ARMS, p=_ARM_SHARES))  # type: ignore[assignment]
+    main_motion = str(rng.choice(_MOTIONS, p=shares))
+    leg = str(rng.choice(["behind", "behind", "bent", "front"]))
+    both_feet = bool(rng.random() < 0.5)
+    level = float(rng.normal(0, 1.0) if both_feet else rng.normal(1.0, 2.5))
+    sole = SOLE_M[clothes.feet]
+    stepping = main_motion in ("forward_step", "lateral_step")
+    box = float(rng.uniform(0.08, 0.26)) if stepping else 0.0
+    camera = random_camera(rng, figure.person.stature_m, box)
+    standing = Standing(stance_floor_m=box, free_floor_m=box, lowest_floor_m=0.0, sole_m=sole)
+
+    surface = dress(figure, clothes)
+    scenery = _stand(
+        furnish(
+            Room(
+                seed=int(rng.integers(1 << 31)),
+                furniture=int(rng.integers(0, 7)),
+                distance_m=float(rng.uniform(1.0, 3.0)),
+            )
+        ),
+        camera,
+    )
+    if stepping:
+        scenery += step_box(
+            (0.0, 0.0), (float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.28, 0.45))), box, (0.4, 0.3, 0.2)
+        )
+    renderer.stage(scenery, surface)
+    view = View.of(camera)
+    first = _random_pose(rng, main_motion, leg, level)
+    kinds = ["quiet", "quiet"] + ["pose"] * 6
+    rows = []
+    for kind in kinds:
+        motion = main_motion if kind == "quiet" or rng.random() < 0.8 else str(rng.choice(_MOTIONS, p=shares))
+        if kind == "quiet":
+            pose = _quiet_pose(rng, both_feet, "lateral_step" if main_motion == "lateral_step" else leg, level, first)
+        else:
+            pose = replace(_random_pose(rng, motion, leg, level), toe_out_deg=first.toe_out_deg)
+        posture = solve(figure, pose, stance, arms, standing)
+        points, normals = skin(surface.points, surface.normals, surface.weights, posture.frames)
+        renderer.pose(0, points, normals)
+        picture = record(renderer.draw(view, look, clothes.pattern), look, rng)
+        joints = {
+            f"{'left' if name[-1] == 'L' else 'right'}_{name[:-2]}_{axis}_px": float(value)
+            for name in (f"{joint}.{side}" for joint in ("hip", "knee", "ankle", "shoulder") for side in "LR")
+            for axis, value in zip("xy", view.project(posture.joints[name][None])[0], strict=True)
+        }
+        rows.append(
+            (
+                {
+                    "set": number,
+                    "body": body,
+                    "kind": kind,
+                    "motion": motion if kind == "pose" else ("both_feet" if both_feet else "single_leg"),
+                    "stance_side": stance,
+                    "camera_facing": camera.facing,
+                    "camera_yaw_deg": camera.yaw_deg,
+                    "camera_roll_deg": camera.roll_deg,
+                    "exposure": look.exposure,
+                    "free_foot_clear_m": free_foot_lowest_m(figure, posture, sole),
+                    **pose_truth(posture),
+                    **joints,
+                },
+                picture,
+                look.jpeg_quality,
+            )
+        )
+    return rows
+
+
+def render_training(out: Path, bodies: int, sets: int, seed: int, workers: int, only: str | None = None) -> None:
+    """Render the sets into `out`: JPEG frames, and `truth.parquet` with a row a frame."""
+    out.mkdir(parents=True, exist_ok=True)
+    tasks = [(out, bodies, sets, seed, start, workers, only) for start in range(workers)]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        parts = pool.starmap(_render_part, tasks)
+    rows = sorted((row for part in parts for row in part), key=lambda row: str(row["file"]))
+    pq.write_table(pa.Table.from_pylist(rows), out / "truth.parquet")
+    (out / "made_by.json").write_text(json.dumps({"bodies": bodies, "sets": sets, "seed": seed}) + "\n")
+
+
+def _render_part(
+    out: Path, bodies: int, sets: int, seed: int, start: int, step: int, only: str | None
+) -> list[dict[str, Any]]:
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software renderer: one core a worker
+    cv2.setNumThreads(1)
+    done: list[dict[str, Any]] = []
+    figure: Figure | None = None
+    # A worker takes whole bodies, and their sets one after the other: shaping a body costs more than a set.
+    with Renderer(*_SIZE) as renderer:
+        for body in range(start, bodies, step):
+            figure = make_figure(random_person(np.random.default_rng([seed, FIRST_BODY + body])))
+            for number in range(body, sets, bodies):
+                rows = draw_set(renderer, figure, number, body, np.random.default_rng([seed, number, 7]), only)
+                for index, (row, picture, quality) in enumerate(rows):
+                    name = f"{number:05d}_{index}.jpg"
+                    cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+                    done.append({"file": name, **row})
+            (out / f"progress_{start}.txt").write_text(f"{body} of {bodies}\n")
+    return done
+
+
+def person_as_dict(person: Person) -> dict[str, Any]:
+    """For truth files."""
+    return asdict(person)
