@@ -60,13 +60,13 @@ class Samples:
 def main() -> None:
     """Read the frames, fit, and write `corrector.npz`, its card and its manifest entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("frames", type=Path, help="folder that `screener.studio training` wrote")
+    parser.add_argument("frames", type=Path, nargs="+", help="folders that `screener.studio training` wrote")
     parser.add_argument("--out", type=Path, default=_HERE, help="where corrector.npz goes")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--study", action="store_true", help="learning curve over bodies as well")
     options = parser.parse_args()
 
-    samples = make_samples(options.frames, options.workers)
+    samples = joined([make_samples(folder, options.workers) for folder in options.frames])
     print(f"{len(samples.targets)} poses of {len(np.unique(samples.body))} bodies, {len(FEATURES)} features")
     out_of_fold, spread, novelty = cross_validate(samples)
     figures = report(samples, out_of_fold)
@@ -83,6 +83,16 @@ def main() -> None:
     (options.out / "corrector_figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     _enter_in_manifest(options.out, path)
     print(f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def joined(parts: list[Samples]) -> Samples:
+    """Several folders' samples as one. A body number means the same body in all of them."""
+    return Samples(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "targets", "raw")),
+        np.concatenate([part.body for part in parts]),
+        np.concatenate([part.yaw_deg for part in parts]),
+        [tag for part in parts for tag in part.tags],
+    )
 
 
 def make_samples(frames: Path, workers: int) -> Samples:
@@ -114,12 +124,17 @@ def make_samples(frames: Path, workers: int) -> Samples:
                 each["fppa_frontal_plane_deg"],
                 each["knee_flexion_deg"],
                 each["trunk_lean_deg"],
+                # Turned as the features are: right legs and back views mirrored.
+                each["camera_yaw_deg"]
+                * (1 if each["stance_side"] == "left" else -1)
+                * (1 if each["camera_facing"] == "anterior" else -1),
             ]
             raw = [
                 named["change_hip_slope_deg"],
                 named["quiet_fppa_deg"] + named["change_fppa_deg"],
                 float("nan"),
                 named["quiet_trunk_lean_deg"] + named["change_trunk_lean_deg"],
+                float("nan"),
             ]
             rows.append((found, target, raw, each["body"], each["camera_yaw_deg"], str(each.get("motion", ""))))
     print(f"{lost} poses were not found by the pose model and are left out")
@@ -286,7 +301,7 @@ def calibrate(samples: Samples, values: _Values, spread: _Values, novelty: _Valu
     models, floors, scales = [], [], []
     for column in range(len(TARGETS)):
         circumstances = np.array(
-            [error_circumstances(*each) for each in zip(spread[:, column], novelty, samples.yaw_deg, strict=True)]
+            [error_circumstances(*each) for each in zip(spread[:, column], novelty, values[:, -1], strict=True)]
         )
         model, _ = nnls(circumstances, errors[:, column])
         floor = 0.3 * float(np.median(errors[:, column]))

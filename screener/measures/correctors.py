@@ -22,7 +22,6 @@ from screener.measures.error_model import Estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import PoseSample
 from screener.measures.values import MeasureName
-from screener.motion import CameraView
 from screener.pose.bundles import model_file
 from screener.terms import Side
 
@@ -30,8 +29,10 @@ __all__ = ["LearnedCorrector", "Prediction", "installed_corrector", "predict_tre
 
 _Values = NDArray[np.float64]
 
-#: What is learned, and the raw feature that it falls back on outside the training range.
-TARGETS: tuple[str, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
+_MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
+
+#: What is learned: four measures, and the camera's yaw (+ = towards the free side as seen), which widens intervals.
+TARGETS: tuple[str, ...] = (*_MEASURES, "camera_yaw_deg")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,11 @@ class LearnedCorrector:
         if tuple(self._about["features"]) != FEATURES or tuple(self._about["targets"]) != TARGETS:
             raise BrokenInstallation("The corrector was fitted for other features.", "Install screener again.")
 
+    @property
+    def model(self) -> str:
+        """The pose bundle that it was fitted to (averaged with the mirror image)."""
+        return "heavy"
+
     def predict(self, features: _Values) -> Prediction:
         """Run the regressors.
 
@@ -81,18 +87,19 @@ class LearnedCorrector:
         return Prediction(opinions.mean(axis=0), opinions.std(axis=0), np.clip(novelty, 0.0, 1.0))
 
     def correct(
-        self, quiet: PoseSample, at: PoseSample, stance: Side, view: CameraView, raw: dict[MeasureName, float]
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
     ) -> dict[MeasureName, Estimate]:
         """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them."""
         features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)
         found = self.predict(features[None])
         novelty, values = float(found.novelty[0]), found.values[0]
+        yaw_deg = float(values[len(_MEASURES)])
         estimates: dict[MeasureName, Estimate] = {}
-        for column, name in enumerate(TARGETS):
-            value = (1 - novelty) * float(values[column]) + novelty * raw[name]  # type: ignore[index]
-            half = self._half_width(column, float(found.spread[0, column]), novelty, view.yaw_deg)
-            half += novelty * abs(float(values[column]) - raw[name])  # type: ignore[index]
-            estimates[name] = Estimate(value, half)  # type: ignore[index]
+        for column, name in enumerate(_MEASURES):
+            value = (1 - novelty) * float(values[column]) + novelty * raw[name]
+            half = self._half_width(column, float(found.spread[0, column]), novelty, yaw_deg)
+            half += novelty * abs(float(values[column]) - raw[name])
+            estimates[name] = Estimate(value, half)
         drop, fppa = estimates["pelvic_drop_deg"], estimates["fppa_deg"]
         # The thigh's part of a corrected FPPA is what the raw thigh had of the raw one.
         thigh = raw["hip_adduction_deg"] - raw["pelvic_drop_deg"] + 0.5 * (fppa.value - raw["fppa_deg"])

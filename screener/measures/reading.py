@@ -59,18 +59,26 @@ class PoseSample:
         px: `(33, xy)`, pixels, y down.
         world_m: `(33, xyz)`, the model's world landmarks.
         n: how many frames it rests on.
+        model: the pose bundle that saw it.
     """
 
     px: _Values
     world_m: _Values
     n: int
+    model: str
 
 
 class Corrector(Protocol):
-    """Better estimates than the raw formulas give, for some measures. Put in, it changes no caller."""
+    """Better estimates than the raw formulas give, for some measures. Put in, it changes no caller.
+
+    `model` is the pose bundle that it was fitted to; poses that another one saw stay raw.
+    """
+
+    @property
+    def model(self) -> str: ...
 
     def correct(
-        self, quiet: PoseSample, at: PoseSample, stance: Side, view: CameraView, raw: dict[MeasureName, float]
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
     ) -> dict[MeasureName, Estimate]:
         """Estimates for the measures it knows; the others stay raw."""
         ...
@@ -86,6 +94,7 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
                 np.median(look.image_px[window][found], axis=0).astype(np.float64),
                 np.median(look.world_m[window][found], axis=0).astype(np.float64),
                 int(found.sum()),
+                look.model,
             )
     return None
 
@@ -249,8 +258,8 @@ class _Reader:
             return dict.fromkeys(_POSE_MEASURES, missing)
         raw = raw_values(quiet, pose, self._stance, self._joints)
         estimates = {name: raw_estimate(name, value, self._view.yaw_deg) for name, value in raw.items()}
-        if self._corrector is not None:
-            estimates |= self._corrector.correct(quiet, pose, self._stance, self._view, raw)
+        if self._corrector is not None and quiet.model == pose.model == self._corrector.model:
+            estimates |= self._corrector.correct(quiet, pose, self._stance, raw)
         return {name: _reading(name, estimate, pose.n) for name, estimate in estimates.items()}
 
 

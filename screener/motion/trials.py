@@ -13,7 +13,7 @@ from screener.motion.repetitions import Dip, find_dips
 from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
 from screener.motion.view import CameraView, assess_view
 from screener.pose import PoseTrack
-from screener.terms import QuietStance, Side, StanceSide, Task
+from screener.terms import QuietStance, Side, StanceSide, Task, other_side
 
 __all__ = ["Motion", "Repetition", "Trial", "read_motion"]
 
@@ -172,7 +172,7 @@ def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: flo
     before = [
         (start, kind, moves)
         for start in np.arange(low, first - _QUIET_S + 1e-6, 0.1).tolist()
-        if (found := _stillness(joints, start, start + _QUIET_S)) is not None
+        if (found := _stillness(joints, stance, start, start + _QUIET_S)) is not None
         for kind, moves in [found]
         if moves < _QUIET_MOVES
     ]
@@ -198,25 +198,28 @@ def _widest_from(starts: list[float]) -> tuple[float, float]:
     return run[-1], run[0]
 
 
-def _stillness(joints: Joints, start_s: float, end_s: float) -> tuple[str, float] | None:
-    """On how many feet the person stands within some seconds, and how much anything moves (part of leg length)."""
+def _stillness(joints: Joints, stance: Side, start_s: float, end_s: float) -> tuple[str, float] | None:
+    """On how many feet the person stands within some seconds, and how much they move (part of leg length).
+
+    A foot held in the air may swing; what is stood on and what it carries must be still.
+    """
     window = slice(*np.searchsorted(joints.times_s, [start_s - 1e-6, end_s + 1e-6]))
     points = [
         joints.middle("hip")[window],
         joints.middle("shoulder")[window],
-        joints.of("left", "ankle")[window],
-        joints.of("right", "ankle")[window],
+        joints.of(stance, "ankle")[window],
+        joints.of(other_side(stance), "ankle")[window],
     ]
     if len(points[0]) < 3 or not all(np.isfinite(each).all() for each in points):
         return None
     leg = float(np.median(joints.leg_px[window]))
-    moves = max(float(np.hypot(*np.ptp(each, axis=0))) for each in points) / leg
     apart = 100 * float(np.median(points[2][:, 1] - points[3][:, 1])) / leg
     lengths = [
         float(np.median(np.linalg.norm(joints.of(side, "hip") - joints.of(side, "ankle"), axis=1)[window])) / leg
         for side in ("left", "right")
     ]
     both = abs(apart) < _FEET_LEVEL_PCT and min(lengths) > 0.9
+    moves = max(float(np.hypot(*np.ptp(each, axis=0))) for each in points[: 4 if both else 3]) / leg
     return ("bilateral" if both else "single_leg"), moves
 
 

@@ -1,1 +1,60 @@
-"""."""
+"""From a `Screening` to files that people and programs read; the same numbers in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screener.pose import write_pose_track
+from screener.report.curves import write_curves_svg
+from screener.report.film import write_annotated_film
+from screener.report.tables import write_repetitions_csv, write_signals_parquet
+from screener.screening import Screening, write_screening
+from screener.video import Codec
+
+if TYPE_CHECKING:
+    from screener.pipeline import Progress
+
+__all__ = [
+    "write_annotated_film",
+    "write_curves_svg",
+    "write_repetitions_csv",
+    "write_report",
+    "write_signals_parquet",
+]
+
+
+def write_report(
+    screening: Screening,
+    out_dir: Path,
+    video_path: str | Path | None = None,
+    *,
+    codec: Codec = "h264",
+    blur_face: bool = False,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write every file of a report into a folder, which is made where it is missing.
+
+    Args:
+        screening: the result.
+        out_dir: where to; files of an earlier report are replaced.
+        video_path: the recording, for the annotated film; None leaves the film out.
+        codec, blur_face: of the film, see `write_annotated_film`.
+        progress: called now and then.
+
+    Returns:
+        the files that were written, in the order in which a person would open them.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    written = []
+    if video_path is not None:
+        film = out_dir / ("annotated.mp4" if codec == "h264" else "annotated.webm")
+        write_annotated_film(screening, video_path, film, codec, blur_face, progress)
+        written.append(film)
+    write_curves_svg(screening, curves := out_dir / "curves.svg")
+    write_repetitions_csv(screening, repetitions := out_dir / "repetitions.csv")
+    write_screening(screening, result := out_dir / "screening.json")
+    write_signals_parquet(screening, signals := out_dir / "signals.parquet")
+    first, *further = screening.looks
+    write_pose_track(first, landmarks := out_dir / "landmarks.parquet", looks=tuple(further))
+    return [*written, curves, repetitions, result, signals, landmarks]

@@ -1,0 +1,396 @@
+"""The annotated film: the recording again, with the skeleton, the angles, the repetition counter and what is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import cv2
+import matplotlib as mpl
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from screener.measures import MeasuredRepetition, MeasuredTrial, MeasureName
+from screener.measures.error_model import raw_estimate
+from screener.motion import Trial
+from screener.pose import Landmark
+from screener.pose.landmarks import SKELETON
+from screener.report.curves import signal_of
+from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, title
+from screener.screening import Screening
+from screener.terms import Side, other_side
+from screener.video import Codec, Picture, VideoWriter, open_video
+
+if TYPE_CHECKING:
+    from screener.pipeline import Progress
+
+__all__ = ["annotate", "blur_face_of", "write_annotated_film"]
+
+_Points = NDArray[np.float64]
+_Colour: TypeAlias = tuple[int, int, int]
+
+# Okabe and Ito's colours, told apart by any colour vision; widths and dashes tell the lines apart as well.
+_STANCE: _Colour = (240, 228, 66)
+_HIPS: _Colour = (86, 180, 233)
+_REST: _Colour = (235, 235, 235)
+_EDGE: _Colour = (15, 15, 15)
+_BAND: _Colour = (22, 24, 28)
+_TEXT: _Colour = (245, 245, 245)
+_FAINT: _Colour = (185, 190, 196)
+
+# Larger pictures cost time and show nothing more.
+_LARGEST_SIDE_PX = 1280
+
+# Sub-pixel drawing: cv2 takes integers in this many binary fractions.
+_SHIFT = 4
+
+
+def write_annotated_film(
+    screening: Screening,
+    video_path: str | Path,
+    path: Path,
+    codec: Codec = "h264",
+    blur_face: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Write the recording with what was found drawn into it, each picture at its own time.
+
+    Nothing is cropped or moved: below the whole picture a band of fixed height holds the words. A mirrored
+    recording comes unmirrored, as it was measured.
+
+    Args:
+        screening: of this recording.
+        video_path: the recording; it is read again.
+        path: the film; its suffix must fit `codec`.
+        codec: `h264` (mp4) or `vp9` (webm).
+        blur_face: make the measured person's face unreadable. Other people in the picture are not touched.
+        progress: called now and then.
+
+    Raises:
+        UnreadableVideo: the recording cannot be read.
+    """
+    mirrored = bool(screening.source.get("mirrored", False))
+    with open_video(video_path, mirrored=mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
+        duration_s = source.info.duration_s or 0.0
+        with VideoWriter(path, source.info.fps_mean or 30.0, codec) as film:
+            artist: _Artist | None = None
+            for frame in source:
+                if artist is None:
+                    artist = _Artist(screening, frame.rgb.shape[1], frame.rgb.shape[0], frame.scale)
+                film.write(artist.draw(frame.rgb, frame.time_s, blur_face), frame.time_s)
+                if progress is not None and duration_s:
+                    progress("drawing", min(1.0, frame.time_s / duration_s))
+
+
+def annotate(screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0) -> Picture:
+    """One picture of the recording as the film shows it. `scale` is that of its `Frame`."""
+    return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, False)
+
+
+def blur_face_of(rgb: Picture, centre_px: _Points, radius_px: float) -> Picture:
+    """A copy in which a disc is coarsened to blocks and smoothed, so that no face can be made out.
+
+    Args:
+        rgb: `(height, width, rgb)`.
+        centre_px: `(xy,)`, may lie outside.
+        radius_px: of the disc.
+    """
+    height, width = rgb.shape[:2]
+    low = np.clip(np.floor(centre_px - radius_px), 0, (width, height)).astype(int)
+    high = np.clip(np.ceil(centre_px + radius_px) + 1, 0, (width, height)).astype(int)
+    if np.any(high <= low):
+        return rgb
+    out = rgb.copy()
+    part = out[low[1] : high[1], low[0] : high[0]]
+    # Six blocks across a head leave neither eyes nor mouth.
+    coarse = cv2.resize(part, (6, 6), interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(coarse, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_LINEAR)
+    across, down = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    inside = np.hypot(across - centre_px[0], down - centre_px[1]) <= radius_px
+    part[inside] = np.asarray(smooth, np.uint8)[inside]
+    return out
+
+
+@cache
+def _font(size_px: int, bold: bool) -> ImageFont.FreeTypeFont:
+    # Matplotlib carries DejaVu Sans, which has the degree sign and every letter used here.
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", name)), size_px)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What the recording shows at one time."""
+
+    trial: int | None
+    repetition: MeasuredRepetition | None
+    last_read: MeasuredRepetition | None
+
+
+class _Artist:
+    """Draws one screening into pictures of one size; keeps what does not change from picture to picture."""
+
+    def __init__(self, screening: Screening, width_px: int, height_px: int, scale: float) -> None:
+        self._screening = screening
+        self._width, self._height = width_px, height_px
+        self._px = screening.motion.joints.px / scale
+        self._leg_px = screening.motion.joints.leg_px / scale
+        self._times_s = screening.motion.joints.times_s
+        self._step_s = float(np.median(np.diff(self._times_s))) if len(self._times_s) > 1 else 1.0
+        self._trials: list[tuple[Trial, MeasuredTrial]] = list(
+            zip(screening.motion.trials, screening.trials, strict=True)
+        )
+        self._courses = [
+            {measure: signal_of(moved, measure) for measure in HEADLINE_MEASURES} for moved, _ in self._trials
+        ]
+        self._line = max(2, round(min(width_px, height_px) / 160))
+        self._size = self._fitted_size()
+        self._pad = round(0.6 * self._size)
+        self._step = round(1.42 * self._size)
+        self.band_px = 2 * self._pad + _ROWS * self._step
+
+    def draw(self, rgb: Picture, time_s: float, blur_face: bool) -> Picture:
+        """The picture with its band: `(height + band, width, rgb)`."""
+        at = self._frame_at(time_s)
+        picture = self._without_face(rgb, time_s) if blur_face else rgb
+        canvas = np.empty((self._height + self.band_px, self._width, 3), dtype=np.uint8)
+        canvas[: self._height] = picture
+        canvas[self._height :] = _BAND
+        moment = self._moment(time_s)
+        labels: list[tuple[str, tuple[float, float]]] = []
+        if at is not None:
+            labels = self._draw_body(canvas[: self._height], at, moment)
+        image = Image.fromarray(canvas)
+        pen = ImageDraw.Draw(image)
+        for said, place in labels:
+            self._label(pen, said, place)
+        self._write_band(pen, time_s, at, moment)
+        return np.asarray(image, dtype=np.uint8)
+
+    # What is going on ------------------------------------------------------------------------------------------------
+
+    def _frame_at(self, time_s: float) -> int | None:
+        """The frame of the landmarks taken at this time; None where the person was not found."""
+        if not len(self._times_s):
+            return None
+        at = int(np.argmin(np.abs(self._times_s - time_s)))
+        near = abs(self._times_s[at] - time_s) <= 0.75 * self._step_s
+        return at if near and np.isfinite(self._px[at, Landmark.LEFT_HIP, 0]) else None
+
+    def _moment(self, time_s: float) -> _Moment:
+        for index, (_, measured) in enumerate(self._trials):
+            if time_s <= measured.repetitions[-1].end_s + _LINGER_S or index == len(self._trials) - 1:
+                now = next((rep for rep in measured.repetitions if rep.start_s <= time_s <= rep.end_s), None)
+                read = [rep for rep in measured.repetitions if rep.counted and rep.bottom_s <= time_s]
+                return _Moment(index, now, read[-1] if read else None)
+        return _Moment(None, None, None)
+
+    def _stance(self, moment: _Moment) -> Side | None:
+        """The stance side, where the view and the feet tell it."""
+        view = self._screening.view
+        if moment.trial is None or view is None or not view.frontal:
+            return None
+        side = self._trials[moment.trial][1].stance_side
+        return side if side != "unknown" else None
+
+    # The picture -----------------------------------------------------------------------------------------------------
+
+    def _without_face(self, rgb: Picture, time_s: float) -> Picture:
+        """The picture with the face made unreadable; wholly so where no face was found near this time."""
+        faces = self._px[:, : Landmark.MOUTH_RIGHT + 1]
+        seen = np.flatnonzero(np.isfinite(faces).all(axis=(1, 2)))
+        gaps = np.abs(self._times_s[seen] - time_s)
+        if not len(seen) or gaps.min() > _FACE_WITHIN_S:
+            return blur_face_of(rgb, np.array([self._width / 2, self._height / 2]), self._width + self._height)
+        at = seen[int(np.argmin(gaps))]
+        face = faces[at]
+        spread = float(np.linalg.norm(face[:, None] - face[None], axis=2).max())
+        # The landmarks span eyes, ears and mouth; hair and chin reach further. A profile shows them close
+        # together, so the leg's length sets the least size: a head is about a quarter of it.
+        radius = max(1.1 * spread, 0.17 * float(self._leg_px[at]))
+        # Between two sightings the head may have moved on.
+        radius *= 1.0 + gaps.min() / _FACE_WITHIN_S
+        return blur_face_of(rgb, face.mean(axis=0), radius)
+
+    def _draw_body(self, canvas: Picture, at: int, moment: _Moment) -> list[tuple[str, tuple[float, float]]]:
+        points = self._px[at]
+        stance = self._stance(moment)
+        for start, end in SKELETON:
+            self._stroke(canvas, points[start], points[end], _REST, self._line)
+        if stance is None:
+            return []
+        free = other_side(stance)
+        hip, knee, ankle, free_hip = (
+            points[Landmark[name.upper()]]
+            for name in (f"{stance}_hip", f"{stance}_knee", f"{stance}_ankle", f"{free}_hip")
+        )
+        across = free_hip - hip
+        # The level through the stance hip: what the hip line is held against.
+        reach = 1.6 * abs(float(across[0])) * (1.0 if across[0] >= 0 else -1.0)
+        level = np.array([reach, 0.0])
+        self._dashed(canvas, hip - 0.3 * level, hip + level)
+        self._dashed(canvas, hip, ankle)
+        self._stroke(canvas, hip - 0.3 * across, free_hip + 0.3 * across, _HIPS, self._line + 1)
+        for start, end in ((hip, knee), (knee, ankle)):
+            self._stroke(canvas, start, end, _STANCE, self._line + 2)
+        for joint in (hip, knee, ankle):
+            self._dot(canvas, joint, self._line + 3, _STANCE)
+        self._dot(canvas, free_hip, self._line + 3, _HIPS)
+
+        assert moment.trial is not None
+        course = self._courses[moment.trial]
+        labels = []
+        # Knee to the outer side, hips to the free side: away from the trunk and the legs.
+        outer = np.array([-1.0 if across[0] >= 0 else 1.0, 0.0]) * self._size
+        for measure, place in (
+            ("fppa_deg", knee + 2.2 * outer),
+            ("pelvic_drop_deg", free_hip + 0.3 * across - 1.8 * outer),
+        ):
+            value = course[measure][at]  # type: ignore[index]
+            if np.isfinite(value):
+                labels.append((_whole(float(value)) + "°", (float(place[0]), float(place[1]))))
+        return labels
+
+    def _stroke(self, canvas: Picture, start: _Points, end: _Points, colour: _Colour, width: int) -> None:
+        if np.isfinite(start).all() and np.isfinite(end).all():
+            a, b = _fixed(start), _fixed(end)
+            cv2.line(canvas, a, b, _EDGE, width + 2, cv2.LINE_AA, _SHIFT)
+            cv2.line(canvas, a, b, colour, width, cv2.LINE_AA, _SHIFT)
+
+    def _dashed(self, canvas: Picture, start: _Points, end: _Points) -> None:
+        if not (np.isfinite(start).all() and np.isfinite(end).all()):
+            return
+        length = float(np.linalg.norm(end - start))
+        dashes = max(1, round(length / (4 * self._line)))
+        for dash in range(dashes):
+            a = start + (end - start) * (dash / dashes)
+            b = start + (end - start) * ((dash + 0.5) / dashes)
+            self._stroke(canvas, a, b, _TEXT, max(1, self._line - 1))
+
+    def _dot(self, canvas: Picture, at: _Points, radius: int, colour: _Colour) -> None:
+        if np.isfinite(at).all():
+            centre = _fixed(at)
+            cv2.circle(canvas, centre, (radius + 1) << _SHIFT, _EDGE, -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(canvas, centre, radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+
+    def _label(self, pen: ImageDraw.ImageDraw, said: str, place: tuple[float, float]) -> None:
+        """An outlined number, kept inside the picture."""
+        font = _font(round(1.15 * self._size), True)
+        half = font.getlength(said) / 2 + 3
+        x = min(max(place[0], half), self._width - half)
+        y = min(max(place[1], 0.8 * self._size), self._height - 0.8 * self._size)
+        pen.text((x, y), said, font=font, fill=_TEXT, anchor="mm", stroke_width=3, stroke_fill=_EDGE)
+
+    # The band --------------------------------------------------------------------------------------------------------
+
+    def _fitted_size(self) -> int:
+        """The letter size at which the widest row fits, at most a thirtieth of the width."""
+        for size in range(max(10, self._width // 30), 9, -1):
+            widest = _font(size, False).getlength(_WIDEST) + 1.2 * size
+            if widest <= self._width:
+                return size
+        return 9
+
+    def _write_band(self, pen: ImageDraw.ImageDraw, time_s: float, at: int | None, moment: _Moment) -> None:
+        plain, bold = _font(self._size, False), _font(self._size, True)
+        left, right = self._pad, self._width - self._pad
+        y = self._height + self._pad
+
+        def put(x: float, said: str, *, font: ImageFont.FreeTypeFont = plain, fill: _Colour = _TEXT) -> None:
+            pen.text((x, y), said, font=font, fill=fill)
+
+        if moment.trial is None:
+            put(left, "Movement check", font=bold)
+            for said in self._wrapped(self._screening.nothing_because or "Nothing could be measured.", _ROWS - 1):
+                y += self._step
+                put(left, said)
+            return
+        _, measured = self._trials[moment.trial]
+        put(left, title(measured), font=bold)
+        clock = f"{number(time_s)} s"
+        put(right - plain.getlength(clock), clock, fill=_FAINT)
+        for said in self._wrapped(self._phase(measured, moment, time_s), _PHASE_ROWS):
+            y += self._step
+            put(left, said)
+        y = self._height + self._pad + (1 + _PHASE_ROWS) * self._step
+        stance = self._stance(moment)
+        if stance is None:
+            return
+        now_x, read_x = left + plain.getlength(_NAMES_WIDE), left + plain.getlength(_NAMES_WIDE + _NOW_WIDE)
+        put(now_x, "now", fill=_FAINT)
+        put(read_x, f"at bottom {moment.last_read.index}" if moment.last_read else "at the bottom", fill=_FAINT)
+        for measure, name in HEADLINE_MEASURES.items():
+            y += self._step
+            put(left, name)
+            put(now_x, self._now(moment.trial, measure, at))
+            if moment.last_read is not None:
+                put(read_x, reading_in_words(measure, moment.last_read.measures[measure]), font=plain)
+        y += self._step
+        put(left, "± and brackets: 95 % interval. A movement check.", fill=_FAINT)
+
+    def _now(self, trial: int, measure: MeasureName, at: int | None) -> str:
+        value = float(self._courses[trial][measure][at]) if at is not None else float("nan")
+        view = self._screening.view
+        if not np.isfinite(value) or view is None:
+            return "–"
+        return f"{_whole(value)} ± {raw_estimate(measure, value, view.yaw_deg).half_width:.0f}°"
+
+    def _phase(self, measured: MeasuredTrial, moment: _Moment, time_s: float) -> str:
+        view = self._screening.view
+        if view is not None and not view.frontal:
+            return view.warnings[0]
+        reps = measured.repetitions
+        now = moment.repetition
+        if now is not None and not now.counted:
+            return f"Repetition {now.index} of {len(reps)} is not counted: {now.excluded_because}"
+        done = sum(rep.counted and rep.end_s < time_s for rep in reps)
+        counted = f"{done} counted" if done else "none counted yet"
+        if now is not None:
+            return f"Repetition {now.index} of {len(reps)} · {counted}"
+        quiet = measured.quiet_stance
+        if quiet is not None and quiet.start_s <= time_s <= quiet.end_s:
+            feet = "both feet" if quiet.kind == "bilateral" else "one leg"
+            return f"Standing still on {feet}: changes are counted from here"
+        return f"{counted.capitalize()} of {len(reps)}"
+
+    def _wrapped(self, said: str, most_rows: int) -> list[str]:
+        """The words in rows that fit; what is too long for the band ends in an ellipsis."""
+        font, width = _font(self._size, False), self._width - 2 * self._pad
+        rows = [""]
+        for word in said.split():
+            longer = f"{rows[-1]} {word}".strip()
+            if font.getlength(longer) <= width or not rows[-1]:
+                rows[-1] = longer
+            else:
+                rows.append(word)
+        if len(rows) > most_rows:
+            rows = [*rows[: most_rows - 1], rows[most_rows - 1] + " …"]
+        return rows
+
+
+# The band: a title, two rows for what is going on, the head of the table, its rows, and what the figures are.
+_PHASE_ROWS = 2
+_ROWS = 1 + _PHASE_ROWS + 1 + len(HEADLINE_MEASURES) + 1
+
+_NAMES_WIDE = "Knee inward (FPPA)  "
+_NOW_WIDE = "−88 ± 88°   "
+_WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° (−88.8 to −88.8)"
+
+# How long a trial's numbers stay up after its last repetition, seconds.
+_LINGER_S = 2.0
+
+# A face is taken to be where it was seen within this time; a head moves little in it.
+_FACE_WITHIN_S = 0.5
+
+
+def _fixed(point: _Points) -> tuple[int, int]:
+    # Far outside the picture cv2's integers would overflow.
+    x, y = (np.clip(point, -10_000, 10_000) * (1 << _SHIFT)).round().astype(int).tolist()
+    return x, y
+
+
+def _whole(value: float) -> str:
+    return f"{round(value) + 0:d}".replace("-", "−")

@@ -1,0 +1,62 @@
+"""How a result is said: tasks, sides, measures and numbers in words, one way for every page, picture and film."""
+
+from __future__ import annotations
+
+from screener.assessment.norms import measure_words
+from screener.assessment.patterns import TASK_WORDS
+from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
+from screener.terms import StanceSide, Task
+
+__all__ = ["HEADLINE_MEASURES", "leg_in_words", "number", "reading_in_words", "short_name", "title", "unit_sign"]
+
+#: What a first glance needs, and how it is called there: shorter than in running text.
+HEADLINE_MEASURES: dict[MeasureName, str] = {
+    "pelvic_drop_deg": "Pelvic drop",
+    "fppa_deg": "Knee inward (FPPA)",
+    "trunk_lean_deg": "Trunk lean",
+    "knee_flexion_deg": "Knee bend",
+}
+
+
+def number(value: float) -> str:
+    """A value with one decimal, the last digit that any output shows; a true minus sign, and no −0.0."""
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")
+
+
+def reading_in_words(measure: MeasureName, reading: Reading | None) -> str:
+    """`12.3° (2.2 to 22.4)`, or `not measured`."""
+    if not isinstance(reading, Measurement):
+        return "not measured"
+    if measure == "foot_touchdowns":
+        return f"{reading.value:.0f}"
+    return f"{number(reading.value)}{unit_sign(measure)} ({number(reading.low)} to {number(reading.high)})"
+
+
+def short_name(measure: MeasureName) -> str:
+    """`Knee alignment (FPPA)`, as the head of a row or column."""
+    short = measure_words()[measure].short
+    return short[0].upper() + short[1:]
+
+
+def unit_sign(measure: MeasureName) -> str:
+    """`°`, ` s`, ` % of leg length`: what follows the number."""
+    return measure_words()[measure].unit_sign
+
+
+def leg_in_words(side: StanceSide) -> str:
+    """`right leg`, or that it is not known."""
+    return f"{side} leg" if side != "unknown" else "leg not known"
+
+
+def title(trial: MeasuredTrial) -> str:
+    """`Single-leg squat, right leg`."""
+    return f"{_capital(TASK_WORDS[trial.task])}, {leg_in_words(trial.stance_side)}"
+
+
+def task_in_words(task: Task) -> str:
+    """`single-leg squat`."""
+    return TASK_WORDS[task]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
