@@ -163,12 +163,12 @@ def measure_words() -> dict[str, MeasureWords]:
 
 
 def in_words(measure: MeasureName, reading: Reading | None) -> str:
-    """`17° [14 to 20°]`: the value with its interval, or that there is none."""
+    """`17° [14 to 20]`: the value with its interval, or that there is none."""
     if not isinstance(reading, Measurement):
         return "not measured"
     sign = measure_words()[measure].unit_sign
     low, value, high = (f"{round(x) + 0:d}".replace("-", "−") for x in (reading.low, reading.value, reading.high))
-    return f"{value}{sign} [{low} to {high}{sign}]"
+    return f"{value}{sign} [{low} to {high}]"
 
 
 def load_norms(path: Path | str | None = None) -> Norms:

@@ -122,6 +122,16 @@ def test_a_finding_changes_the_evidence_plan() -> None:
         assert answering or pattern in general, pattern
 
 
+def test_the_unsteady_are_not_sent_hopping_and_the_pattern_s_own_exercises_come_first() -> None:
+    lines = [line for phase in planned("poor_balance", "evidence").phases for line in phase.exercises]
+    assert not {"single_leg_hop", "single_leg_deadlift", "skater_squat"} & {line.id for line in lines}
+    for phase in planned("hip_drop", "evidence").phases:
+        answering = [bool(line.finding_ids) for line in phase.exercises]
+        assert answering == sorted(answering, reverse=True)
+    (control,) = [phase for phase in planned("hip_drop", "evidence").phases if phase.id == "control"]
+    assert control.exercises[0].id == "hip_hitch"
+
+
 def test_every_exercise_can_be_reached() -> None:
     listed: set[str] = set()
     for pattern, programme, pain in product(PATTERNS, PROGRAMMES, (0, 1, 3)):

@@ -32,7 +32,7 @@ def test_crossover_rests_two_weeks_and_climbs_two() -> None:
 def test_evidence_walks_and_runs_for_two_weeks_first() -> None:
     plan = return_to_running(intake(running_km_per_week=30))
     assert ["walking" in week.how for week in plan.weeks[:3]] == [True, True, False]
-    assert plan.weeks[0].km == pytest.approx(7.2)
+    assert [week.km for week in plan.weeks[:3]] == [7.2, 7.2, 7.9]
 
 
 @pytest.mark.parametrize("programme", ["release-realign-strengthen", "load-through-length"])
