@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -54,17 +53,32 @@ class PoseFrame(Protocol):
     def scale(self) -> float: ...
 
 
-@dataclass(slots=True)
 class _Growing:
-    """Landmarks of the frames so far, kept in chunks so that a long recording costs its numbers and no more."""
+    """Landmarks of the frames so far, kept in chunks so that a long recording costs its numbers and no more.
 
-    times_s: list[float] = field(default_factory=list)
-    rows: list[NDArray[np.float32]] = field(default_factory=list)
+    A chunk is large enough to be given back to the system when it is done with; arrays of a frame each are not.
+    """
+
+    def __init__(self) -> None:
+        self.times_s: list[float] = []
+        self._chunks: list[NDArray[np.float32]] = []
 
     def add(self, time_s: float, row: NDArray[np.float32] | None) -> None:
+        place = len(self.times_s) % _CHUNK_FRAMES
+        if place == 0:
+            self._chunks.append(np.empty((_CHUNK_FRAMES, *_MISSING.shape), dtype=np.float32))
+        self._chunks[-1][place] = _MISSING if row is None else row
         self.times_s.append(time_s)
-        self.rows.append(_MISSING if row is None else row)
 
+    def take_rows(self) -> NDArray[np.float32]:
+        """`(frame, landmark, 6)`, all of it; nothing is kept."""
+        chunks, self._chunks = self._chunks, []
+        empty = np.empty((0, *_MISSING.shape), dtype=np.float32)
+        return np.concatenate([empty, *chunks])[: len(self.times_s)]
+
+
+# About 35 s of frames, 0.8 MB.
+_CHUNK_FRAMES = 1024
 
 # One frame's landmarks, `(landmark, x_px y_px x_m y_m z_m visibility)`, all missing.
 _MISSING: NDArray[np.float32] = np.full((len(LANDMARKS), 6), np.nan, dtype=np.float32)
@@ -200,8 +214,7 @@ class PoseEstimator:
             landmarker.close()
 
     def _finish(self, growing: _Growing, size_px: tuple[int, int], warnings: tuple[str, ...]) -> PoseTrack:
-        rows = np.stack(growing.rows) if growing.rows else np.empty((0, *_MISSING.shape), dtype=np.float32)
-        growing.rows.clear()
+        rows = growing.take_rows()
         return PoseTrack(
             times_s=np.array(growing.times_s, dtype=np.float64),
             image_px=rows[:, :, 0:2],
