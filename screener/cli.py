@@ -60,7 +60,7 @@ def demo(
     """
     from screener.data import data_path
 
-    _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, film=True, quiet=False)
+    _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, film=True)
 
 
 @app.command()
@@ -81,6 +81,10 @@ def analyze(
     second_look: Annotated[
         bool, typer.Option(help="Look again with the larger model where the numbers are read: slower, better.")
     ] = True,
+    intake: Annotated[
+        Path | None, typer.Option(help="Answers as JSON (screener plan --questions shows them); adds a plan.")
+    ] = None,
+    programme: Annotated[str, typer.Option(help="The programme the plan follows.")] = "evidence",
     subject: Annotated[str | None, typer.Option(help="A name or number for the person; goes into the result.")] = None,
     height_m: Annotated[float | None, typer.Option(help="Body height in metres.", min=0.5, max=2.5)] = None,
 ) -> None:
@@ -104,10 +108,10 @@ def analyze(
     for video in videos:
         try:
             if json is not None:
-                _print_json(video, settings, json)
+                _print_json(video, settings, json, intake, programme)
             else:
                 folder = out if out is not None and len(videos) == 1 else (out or Path()) / f"screening-{video.stem}"
-                _analyze_one(video, settings, folder, film=film, quiet=False)
+                _analyze_one(video, settings, folder, film=film, intake=intake, programme=programme)
         except ScreenerError as error:
             if len(videos) == 1:
                 raise
@@ -147,8 +151,8 @@ def batch(
 
       screener batch manifest.csv --out study --resume
     """
-    from screener.batch import run_batch
     from screener.batch.progress import say_finished, showing
+    from screener.batch.run import run_batch
 
     settings = _settings(task, side, mirrored=mirrored, second_look=second_look)
     with showing() as tell:
@@ -164,6 +168,44 @@ def batch(
         )
     say_finished(finished, out)
     raise typer.Exit(finished.exit_code)
+
+
+@app.command()
+def plan(
+    screening: Annotated[
+        Path | None, typer.Argument(metavar="SCREENING.json", help="What `screener analyze` wrote.")
+    ] = None,
+    intake: Annotated[Path | None, typer.Option(help="Answers as JSON; --questions shows them.")] = None,
+    programme: Annotated[
+        str,
+        typer.Option(
+            help="evidence, release-realign-strengthen, activate-control-build, rest-and-regrade or load-through-length."
+        ),
+    ] = "evidence",
+    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    questions: Annotated[bool, typer.Option("--questions", help="Show an intake to fill in, and stop.")] = False,
+) -> None:
+    """Make a plan from an earlier screening and an intake: exercises with doses, when to go on, when to stop.
+
+    Red flags, or pain above 3 of 10, come first: then there is no plan, but a word on whom to see.
+    """
+    from screener.report.plan_text import intake_template, plan_as_text
+
+    if questions:
+        print(intake_template())
+        return
+    if screening is None or intake is None:
+        raise WrongUse(
+            "A plan needs a screening and an intake.", "Call: screener plan screening.json --intake intake.json"
+        )
+    import json as json_format
+
+    from screener.assessment import findings_from_json
+    from screener.plan import load_intake, make_plan
+    from screener.screening import plan_to_dict, read_screening
+
+    made = make_plan(findings_from_json(read_screening(screening)), load_intake(intake), programme)
+    print(json_format.dumps(plan_to_dict(made), ensure_ascii=False, indent=2) if json else plan_as_text(made))
 
 
 @app.command()
@@ -254,13 +296,13 @@ def _screen(video: Path, settings: Settings, progress: Progress) -> Screening:
     return screen(video, settings, progress=progress)
 
 
-def _print_json(video: Path, settings: Settings, target: str) -> None:
+def _print_json(video: Path, settings: Settings, target: str, intake: Path | None, programme: str) -> None:
     import json as json_format
 
     from screener.screening import screening_to_dict, write_screening
 
     with _progress_bar(video.name) as progress:
-        screening = _screen(video, settings, progress)
+        screening = _with_plan(_screen(video, settings, progress), intake, programme)
     if target == "-":
         print(json_format.dumps(screening_to_dict(screening), ensure_ascii=False, indent=2, allow_nan=False))
     else:
@@ -268,15 +310,35 @@ def _print_json(video: Path, settings: Settings, target: str) -> None:
     _refuse_if_nothing(screening)
 
 
-def _analyze_one(video: Path, settings: Settings, out: Path, *, film: bool, quiet: bool) -> None:
+def _with_plan(screening: Screening, intake: Path | None, programme: str) -> Screening:
+    if intake is None:
+        return screening
+    from screener.pipeline import with_plan
+    from screener.plan import load_intake
+
+    return with_plan(screening, load_intake(intake), programme)
+
+
+def _analyze_one(
+    video: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    film: bool,
+    intake: Path | None = None,
+    programme: str = "evidence",
+) -> None:
     from screener.report import write_report
+    from screener.report.plan_text import plan_as_text
     from screener.report.text import screening_as_text
 
     with _progress_bar(video.name) as progress:
-        screening = _screen(video, settings, progress)
+        screening = _with_plan(_screen(video, settings, progress), intake, programme)
         from_video = video if film and video.suffix != ".parquet" else None
         written = write_report(screening, out, from_video, progress=progress)
     print(screening_as_text(screening))
+    if screening.plan is not None:
+        print("\n" + plan_as_text(screening.plan))
     print(f"\nWritten to {out}/: " + ", ".join(path.name for path in written))
     _refuse_if_nothing(screening)
 

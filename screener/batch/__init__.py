@@ -1,5 +1,5 @@
-"""Many recordings: from a folder or a list to tables, on one machine or a cluster, and never twice the same work."""
+"""Many recordings: from a folder or a list to tables, on one machine or a cluster, and never twice the same work.
 
-from screener.batch.run import Finished, run_batch
-
-__all__ = ["Finished", "run_batch"]
+`screener.batch.run.run_batch` is the way in, `screener.batch.reliability` what a test-retest study needs. Nothing
+is imported here: a worker loads what it works with (`screener.batch.work`), not what draws the study's page.
+"""
