@@ -206,7 +206,7 @@ def fit(samples: Samples, seed: int = 0) -> dict[str, Any]:
     }
     for member in range(NETWORKS):
         network = MLPRegressor(
-            HIDDEN,
+            hidden_layer_sizes=HIDDEN,
             alpha=NETWORK_L2,
             learning_rate_init=2e-3,
             batch_size=128,

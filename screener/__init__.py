@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from screener.pipeline import Settings, screen, screen_track
+    from screener.pipeline import Settings, plan_for, screen, screen_track
     from screener.screening import Screening, Subject, read_screening, screening_to_dict, write_screening
 
 __all__ = [
     "Screening",
     "Settings",
     "Subject",
+    "plan_for",
     "read_screening",
     "screen",
     "screen_track",
@@ -18,7 +19,7 @@ __all__ = [
     "write_screening",
 ]
 
-_HOME = dict.fromkeys(("Settings", "screen", "screen_track"), "screener.pipeline")
+_HOME = dict.fromkeys(("Settings", "plan_for", "screen", "screen_track"), "screener.pipeline")
 
 
 def __getattr__(name: str) -> Any:

@@ -179,7 +179,7 @@ def plan(
     programme: Annotated[
         str,
         typer.Option(
-            help="evidence, release-realign-strengthen, activate-control-build, rest-and-regrade or load-through-length."
+            help="evidence, release-realign-strengthen, activate-control-build, rest-and-regrade, load-through-length."
         ),
     ] = "evidence",
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,

@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from screener.assessment import assess
+from screener.assessment import assess, withhold_scores
 from screener.measures import measure_trial
 from screener.measures.reading import instants_to_read
 from screener.motion import Motion, read_motion
+from screener.plan import Intake, Plan, load_intake, make_plan
 from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
 from screener.pose.bundles import installed_models
 from screener.screening import Screening, Subject
 from screener.terms import Side, Task
 from screener.video import VideoSource, open_video
 
-__all__ = ["Progress", "Settings", "screen", "screen_track"]
+__all__ = ["Progress", "Settings", "plan_for", "screen", "screen_track", "with_plan"]
 
 #: Told how far the work is: what is being done, and how much of it, 0..1.
 Progress = Callable[[str, float], None]
@@ -99,6 +100,27 @@ def screen_track(looks: tuple[PoseTrack, ...], settings: Settings | None = None)
     """Screen again from saved landmarks, without the video: the same numbers, with today's norms and measures."""
     settings = settings or Settings()
     return _screening(looks, read_motion(looks[0], task=settings.task, side=settings.side), settings)
+
+
+def plan_for(screening: Screening, intake: Intake | dict[str, Any], programme: str = "evidence") -> Plan:
+    """What to practise, from what was seen and what was answered.
+
+    Raises:
+        BadDataFile: an answer is missing or impossible; the message names the field.
+        WrongUse: there is no such programme.
+    """
+    answers = intake if isinstance(intake, Intake) else load_intake(intake)
+    return make_plan(screening.assessment.findings, answers, programme)
+
+
+def with_plan(screening: Screening, intake: Intake, programme: str = "evidence") -> Screening:
+    """The screening with its plan. A red flag or pain above 3 takes grades and findings out; the numbers stay."""
+    assessment = assess(screening.trials, sex=intake.sex)
+    screening = replace(screening, assessment=assessment)
+    plan = plan_for(screening, intake, programme)
+    if plan.scores_withheld and plan.why_none is not None:
+        assessment = withhold_scores(assessment, plan.why_none)
+    return replace(screening, assessment=assessment, plan=plan)
 
 
 def _second_look(video: VideoSource, track: PoseTrack, motion: Motion, tell: Progress) -> tuple[PoseTrack, ...]:

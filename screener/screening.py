@@ -14,9 +14,18 @@ from screener.errors import BadDataFile
 from screener.files import write_atomically
 from screener.measures import MeasuredTrial
 from screener.motion import CameraView, Motion
+from screener.plan import Plan
 from screener.pose import PoseTrack
 
-__all__ = ["SCHEMA_VERSION", "Screening", "Subject", "read_screening", "screening_to_dict", "write_screening"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Screening",
+    "Subject",
+    "plan_to_dict",
+    "read_screening",
+    "screening_to_dict",
+    "write_screening",
+]
 
 SCHEMA_VERSION = "1.0"
 
@@ -44,6 +53,7 @@ class Screening:
         warnings: plain sentences about the recording.
         nothing_because: why nothing could be measured; None where something was.
         provenance: versions, model hashes, settings hash, steps.
+        plan: what to practise; None where no intake was given.
         motion, looks: what the numbers were read from, for figures and for screening again; not in the JSON.
     """
 
@@ -58,6 +68,7 @@ class Screening:
     provenance: dict[str, Any]
     motion: Motion
     looks: tuple[PoseTrack, ...]
+    plan: Plan | None = None
 
 
 def screening_to_dict(screening: Screening) -> dict[str, Any]:
@@ -75,6 +86,7 @@ def screening_to_dict(screening: Screening) -> dict[str, Any]:
         "comparisons": _plain(screening.assessment.comparisons),
         "findings": _plain(screening.assessment.findings),
         "scores_withheld_because": screening.assessment.withheld_because,
+        "plan": plan_to_dict(screening.plan) if screening.plan is not None else None,
         "warnings": list(screening.warnings),
         "nothing_because": screening.nothing_because,
         "provenance": screening.provenance,
@@ -88,6 +100,11 @@ def _trial_to_dict(trial: MeasuredTrial, assessed: AssessedTrial) -> dict[str, A
     for name, reading in graded["summary"].items():
         plain["summary"][name] |= reading
     return plain | {"rubrics": graded["rubrics"]}
+
+
+def plan_to_dict(plan: Plan) -> dict[str, Any]:
+    """A plan in its JSON form."""
+    return _plain([plan])[0]
 
 
 def _plain(rows: Sequence[Any]) -> list[dict[str, Any]]:
