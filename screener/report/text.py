@@ -30,6 +30,11 @@ def screening_as_text(screening: Screening) -> str:
     lines += [f"Note: {warning}" for warning in screening.warnings]
     for trial in screening.trials:
         lines += ["", *_trial(trial)]
+    said = [finding.says for finding in screening.assessment.findings]
+    said += [comparison.says for comparison in screening.assessment.comparisons]
+    if screening.assessment.withheld_because is not None:
+        said.append(screening.assessment.withheld_because)
+    lines += ["", *said] if said else []
     if screening.nothing_because is not None:
         lines += ["", f"Not measured: {screening.nothing_because}"]
     else:
