@@ -13,7 +13,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 from screener import Screening, Settings, screen_track, screening_to_dict
-from screener.batch.folders import Folder, stamps
+from screener.batch.folders import stamps
 from screener.batch.work import RESULTS, result_key, versions_sha256
 from screener.video import open_video
 from tests.clips import encode, reencode, sample_clips
@@ -119,14 +119,19 @@ def squatting(times: int = 3, **how: float) -> Screening:
 
 def kept_results(folder: Path, out: Path, screenings: Sequence[Screening]) -> list[str]:
     """What a batch leaves that screened these people: for each a file in `folder`, and its result in `out`."""
-    store, index, names = Folder(str(out)), {}, []
+    index, names = {}, []
     folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        id(screening): json.dumps(screening_to_dict(screening))
+        for screening in {id(each): each for each in screenings}.values()
+    }
+    (out / RESULTS).mkdir(parents=True, exist_ok=True)
     for number, screening in enumerate(screenings):
         path = folder / f"{number:05}.mp4"
         path.write_text(path.name)
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         key = result_key(sha256, QUICK, versions_sha256())
-        store.write_json(f"{RESULTS}/{key}.json", screening_to_dict(screening))
+        (out / RESULTS / f"{key}.json").write_text(texts[id(screening)])
         index[str(path)] = sha256
         names.append(path.name)
     now = stamps(index)

@@ -56,7 +56,7 @@ def test_a_process_that_died_by_accident_costs_nothing_but_time(tmp_path: Path) 
 
 
 def test_no_scheduler_answers() -> None:
-    with pytest.raises(WrongUse, match="No Dask scheduler answers at 127.0.0.1"):
+    with pytest.raises(WrongUse, match=r"No Dask scheduler answers at 127\.0\.0\.1"):
         hire(scheduler="127.0.0.1")
 
 
