@@ -87,13 +87,16 @@ def draw_curves(screening: Screening) -> Figure:
                 axes.spines[edge].set_visible(False)
             if column == 0:
                 axes.set_ylabel(f"{name}, °\n{_PLUS[measure]}")
-        _name_repetitions(grid[0, column], measured)
-        grid[0, column].set_title(title(measured), fontweight="bold", loc="left", pad=34)
+        rows = _name_repetitions(grid[0, column], measured)
+        grid[0, column].set_title(title(measured), fontweight="bold", loc="left", pad=8 + 10 * rows)
         grid[-1, column].set_xlabel("time, s")
         grid[-1, column].set_xlim(*_span(moved, measured))
     for row, measure in enumerate(HEADLINE_MEASURES):
         _set_height(list(grid[row]), pairs, measure)
-    figure.legend(handles=_legend(), loc="outside lower left", ncols=2, frameon=False)
+    figure.align_ylabels()
+    # The page's own letters may be wider than those measured here: two columns only where there is room to spare.
+    wide = figure.get_figwidth() > 9.0
+    figure.legend(handles=_legend(), loc="outside lower left", ncols=2 if wide else 1, frameon=False)
     return figure
 
 
@@ -123,7 +126,11 @@ def _draw_marks(axes: Axes, measured: MeasuredTrial) -> None:
 
 
 def _draw_course(axes: Axes, moved: Trial, measured: MeasuredTrial, measure: MeasureName) -> None:
-    axes.plot(moved.signals.times_s, signal_of(moved, measure), color=_CURVE, linewidth=1.4)
+    # The hip line alone follows about a third of a drop (docs/accuracy.md): drawn thin and named as what it is.
+    style: dict[str, Any] = {"linewidth": 1.4}
+    if measure == "pelvic_drop_deg":
+        style = {"linewidth": 1.0, "linestyle": (0, (4, 1.5))}
+    axes.plot(moved.signals.times_s, signal_of(moved, measure), color=_CURVE, **style)
     for rep in measured.repetitions:
         reading = rep.measures[measure]
         if isinstance(reading, Measurement):
@@ -139,13 +146,15 @@ def _draw_course(axes: Axes, moved: Trial, measured: MeasuredTrial, measure: Mea
             )
 
 
-def _name_repetitions(axes: Axes, measured: MeasuredTrial) -> None:
-    """Numbers above the repetitions, with the reason where one is not counted."""
+def _name_repetitions(axes: Axes, measured: MeasuredTrial) -> int:
+    """Numbers above the repetitions, with the reason where one is not counted; how many rows that takes."""
+    most_rows = 1
     for rep in measured.repetitions:
         said = str(rep.index)
         if not rep.counted:
             wide = max(12, int(9 * (rep.end_s - rep.start_s)))
-            said = "\n".join(textwrap.wrap(f"{rep.index} not counted: {rep.excluded_because}", wide))
+            rows = textwrap.wrap(f"{rep.index} not counted: {rep.excluded_because}", wide)
+            said, most_rows = "\n".join(rows), max(most_rows, len(rows))
         axes.annotate(
             said,
             ((rep.start_s + rep.end_s) / 2, 1.0),
@@ -157,6 +166,7 @@ def _name_repetitions(axes: Axes, measured: MeasuredTrial) -> None:
             fontsize=8,
             linespacing=1.0,
         )
+    return most_rows
 
 
 def _set_height(row: list[Axes], pairs: list[tuple[Trial, MeasuredTrial]], measure: MeasureName) -> None:
@@ -176,6 +186,14 @@ def _set_height(row: list[Axes], pairs: list[tuple[Trial, MeasuredTrial]], measu
 def _legend() -> list[Line2D | Patch]:
     return [
         Line2D([], [], color=_CURVE, linewidth=1.4, label="course over time (first look)"),
+        Line2D(
+            [],
+            [],
+            color=_CURVE,
+            linewidth=1.0,
+            linestyle=(0, (4, 1.5)),
+            label="hip line: its course, not a drop (it follows a third of one)",
+        ),
         Line2D(
             [], [], color=_READ, marker="o", markersize=4.5, linewidth=1.4, label="read value with its 95 % interval"
         ),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from screener.measures import MeasuredRepetition, MeasuredTrial, MeasureName
+from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName
 from screener.measures.error_model import raw_estimate
 from screener.motion import Trial
 from screener.pose import Landmark
@@ -105,8 +105,8 @@ def blur_face_of(rgb: Picture, centre_px: _Points, radius_px: float) -> Picture:
         return rgb
     out = rgb.copy()
     part = out[low[1] : high[1], low[0] : high[0]]
-    # Six blocks across a head leave neither eyes nor mouth.
-    coarse = cv2.resize(part, (6, 6), interpolation=cv2.INTER_AREA)
+    # Four blocks across a head leave neither eyes nor mouth.
+    coarse = cv2.resize(part, (4, 4), interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(coarse, (part.shape[1], part.shape[0]), interpolation=cv2.INTER_LINEAR)
     across, down = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
     inside = np.hypot(across - centre_px[0], down - centre_px[1]) <= radius_px
@@ -128,6 +128,15 @@ class _Moment:
     trial: int | None
     repetition: MeasuredRepetition | None
     last_read: MeasuredRepetition | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Label:
+    """Words beside a joint; `towards` −1 lets them end at `at_px`, +1 begin there."""
+
+    said: str
+    at_px: _Points
+    towards: int
 
 
 class _Artist:
@@ -160,13 +169,11 @@ class _Artist:
         canvas[: self._height] = picture
         canvas[self._height :] = _BAND
         moment = self._moment(time_s)
-        labels: list[tuple[str, tuple[float, float]]] = []
-        if at is not None:
-            labels = self._draw_body(canvas[: self._height], at, moment)
+        labels = self._draw_body(canvas[: self._height], at, moment) if at is not None else []
         image = Image.fromarray(canvas)
         pen = ImageDraw.Draw(image)
-        for said, place in labels:
-            self._label(pen, said, place)
+        for label in labels:
+            self._write_label(pen, label)
         self._write_band(pen, time_s, at, moment)
         return np.asarray(image, dtype=np.uint8)
 
@@ -215,7 +222,7 @@ class _Artist:
         radius *= 1.0 + gaps.min() / _FACE_WITHIN_S
         return blur_face_of(rgb, face.mean(axis=0), radius)
 
-    def _draw_body(self, canvas: Picture, at: int, moment: _Moment) -> list[tuple[str, tuple[float, float]]]:
+    def _draw_body(self, canvas: Picture, at: int, moment: _Moment) -> list[_Label]:
         points = self._px[at]
         stance = self._stance(moment)
         for start, end in SKELETON:
@@ -240,18 +247,14 @@ class _Artist:
             self._dot(canvas, joint, self._line + 3, _STANCE)
         self._dot(canvas, free_hip, self._line + 3, _HIPS)
 
-        assert moment.trial is not None
-        course = self._courses[moment.trial]
-        labels = []
         # Knee to the outer side, hips to the free side: away from the trunk and the legs.
-        outer = np.array([-1.0 if across[0] >= 0 else 1.0, 0.0]) * self._size
-        for measure, place in (
-            ("fppa_deg", knee + 2.2 * outer),
-            ("pelvic_drop_deg", free_hip + 0.3 * across - 1.8 * outer),
-        ):
-            value = course[measure][at]  # type: ignore[index]
-            if np.isfinite(value):
-                labels.append((_whole(float(value)) + "°", (float(place[0]), float(place[1]))))
+        outer = -1 if across[0] >= 0 else 1
+        gap = np.array([1.2 * outer * self._size, 0.0])
+        labels: list[_Label] = []
+        if (knee_now := self._now(moment, "fppa_deg", at)) is not None and np.isfinite(knee).all():
+            labels.append(_Label(f"knee {knee_now}", knee + gap, outer))
+        if (drop := self._drop_read(moment, float(self._times_s[at]))) is not None and np.isfinite(across).all():
+            labels.append(_Label(f"drop {drop}", free_hip + 0.3 * across - gap, -outer))
         return labels
 
     def _stroke(self, canvas: Picture, start: _Points, end: _Points, colour: _Colour, width: int) -> None:
@@ -276,13 +279,14 @@ class _Artist:
             cv2.circle(canvas, centre, (radius + 1) << _SHIFT, _EDGE, -1, cv2.LINE_AA, _SHIFT)
             cv2.circle(canvas, centre, radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
 
-    def _label(self, pen: ImageDraw.ImageDraw, said: str, place: tuple[float, float]) -> None:
-        """An outlined number, kept inside the picture."""
-        font = _font(round(1.15 * self._size), True)
-        half = font.getlength(said) / 2 + 3
-        x = min(max(place[0], half), self._width - half)
-        y = min(max(place[1], 0.8 * self._size), self._height - 0.8 * self._size)
-        pen.text((x, y), said, font=font, fill=_TEXT, anchor="mm", stroke_width=3, stroke_fill=_EDGE)
+    def _write_label(self, pen: ImageDraw.ImageDraw, label: _Label) -> None:
+        """Outlined words, kept inside the picture."""
+        font = _font(self._size, True)
+        wide = font.getlength(label.said) + 4
+        left = label.at_px[0] - (wide if label.towards < 0 else 0)
+        x = min(max(left, 2), self._width - wide)
+        y = min(max(label.at_px[1], 0.8 * self._size), self._height - 0.8 * self._size)
+        pen.text((x, y), label.said, font=font, fill=_TEXT, anchor="lm", stroke_width=2, stroke_fill=_EDGE)
 
     # The band --------------------------------------------------------------------------------------------------------
 
@@ -325,18 +329,33 @@ class _Artist:
         for measure, name in HEADLINE_MEASURES.items():
             y += self._step
             put(left, name)
-            put(now_x, self._now(moment.trial, measure, at))
+            put(now_x, self._now(moment, measure, at) or "–")
             if moment.last_read is not None:
                 put(read_x, reading_in_words(measure, moment.last_read.measures[measure]), font=plain)
         y += self._step
         put(left, "± and brackets: 95 % interval. A movement check.", fill=_FAINT)
 
-    def _now(self, trial: int, measure: MeasureName, at: int | None) -> str:
-        value = float(self._courses[trial][measure][at]) if at is not None else float("nan")
+    def _now(self, moment: _Moment, measure: MeasureName, at: int | None) -> str | None:
+        """A live value with the interval of a raw reading; None where there is none.
+
+        There is no live pelvic drop: the hip line alone follows about a third of a drop (docs/accuracy.md), and
+        a small number that moves would be believed.
+        """
         view = self._screening.view
-        if not np.isfinite(value) or view is None:
-            return "–"
+        if moment.trial is None or at is None or view is None or measure == "pelvic_drop_deg":
+            return None
+        value = float(self._courses[moment.trial][measure][at])
+        if not np.isfinite(value):
+            return None
         return f"{_whole(value)} ± {raw_estimate(measure, value, view.yaw_deg).half_width:.0f}°"
+
+    def _drop_read(self, moment: _Moment, time_s: float) -> str | None:
+        """The pelvic drop that was read at this bottom, while the bottom is in the picture."""
+        rep = moment.repetition
+        if rep is None or abs(rep.bottom_s - time_s) > _BOTTOM_SHOWN_S:
+            return None
+        reading = rep.measures["pelvic_drop_deg"]
+        return f"{_whole(reading.value)}°" if isinstance(reading, Measurement) else None
 
     def _phase(self, measured: MeasuredTrial, moment: _Moment, time_s: float) -> str:
         view = self._screening.view
@@ -381,6 +400,9 @@ _WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° (−88.8 to −88.8)"
 
 # How long a trial's numbers stay up after its last repetition, seconds.
 _LINGER_S = 2.0
+
+# How long before and after a bottom its reading stands beside the hips, seconds.
+_BOTTOM_SHOWN_S = 0.3
 
 # A face is taken to be where it was seen within this time; a head moves little in it.
 _FACE_WITHIN_S = 0.5
