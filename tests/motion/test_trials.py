@@ -174,6 +174,8 @@ def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason
 def test_where_none_counts_the_reason_is_told() -> None:
     motion = read_motion(perform(squats_on("left", deg=24.0)))
     assert motion.nothing_because == "3 movements were seen, but none could be counted: too shallow."
+    alone = read_motion(perform(on_both(2.0), lift("left"), squat("left", seconds=0.7)))
+    assert alone.nothing_because == "One movement was seen, but it could not be counted: too fast."
 
 
 def test_a_leg_that_leaves_the_picture_does_not_count() -> None:
@@ -219,6 +221,17 @@ def test_where_the_feet_do_not_tell_the_side_is_unknown_and_a_given_one_is_belie
     given = only_trial(read_motion(track, side="left"))
     assert (given.stance_side, given.task) == ("left", "single_leg_squat")
     assert [rep.excluded_because for rep in given.repetitions] == [None] * 3
+
+
+def test_where_left_and_right_were_swapped_too_often_the_side_is_unknown_unless_it_is_given() -> None:
+    track = perform(squats_on("left"))
+    for share, sides in ((0.05, ["left"]), (0.3, ["unknown"])):
+        flipped = np.arange(len(track.times_s)) < share * len(track.times_s)
+        mended = replace(track, flipped=flipped)
+        motion = read_motion(mended)
+        assert [trial.stance_side for trial in motion.trials] == sides
+        assert (motion.nothing_because is None) == (share < 0.1)
+        assert why_not(read_motion(mended, side="left")) == [None] * 3
 
 
 def test_quiet_stance_is_on_both_feet_where_the_recording_has_that() -> None:
