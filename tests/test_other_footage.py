@@ -72,10 +72,11 @@ def test_somebody_walking_past(fetched: Callable[[str, str], Path]) -> None:
 @pytest.mark.fetch
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_somebody_balancing_on_one_leg(number: int, fetched: Callable[[str, str], Path]) -> None:
-    # Seen askew by three cameras, and from behind by one: there the leg swings, and no knee bends.
+    # Three cameras see it askew. One sees it from behind, and the model, for which the face is pixelated, swaps left
+    # and right in a third of the frames: the knee does bend, but nobody can say whose side it is.
     package, version, video = BALANCE
     screening = screen(fetched(package, version) / video.format(number=number))
-    assert_words_alone(screening, "Turn to face the camera", "No single-leg squat or step-down was seen")
+    assert_words_alone(screening, "Turn to face the camera", "No single-leg squat", "could not be told")
 
 
 def test_a_room_with_nobody(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_screening_goes_into_a_file_and_comes_back(tmp_path: Path, screened: C
     assert plain == json.loads(json.dumps(screening_to_dict(screening)))
     assert plain["source"]["name"] == f"{NAME}.mp4"
     assert plain["provenance"]["settings_sha256"] == Settings().sha256()
-    assert set(plain["provenance"]["models"]) >= {"full", "heavy"}
+    assert set(plain["provenance"]["models"]) >= {"pose_full", "pose_heavy"}
     assert [look.model for look in screening.looks] == ["full", "heavy"]
 
 

@@ -23,7 +23,7 @@ from screener.measures import (
 )
 from screener.measures.error_model import Estimate
 from screener.measures.reading import raw_values
-from screener.motion import CameraView, Joints, read_motion
+from screener.motion import Joints, read_motion
 from screener.pose import PoseTrack
 from screener.terms import Side
 from tests.figures import HIPS_PX, LEG_PX, Figure, lift, mirrored, on_both, perform, pose_px, squat, step_down
@@ -32,7 +32,7 @@ SIDES: tuple[Side, Side] = ("left", "right")
 
 
 def sample(figure: Figure, from_behind: bool = False) -> PoseSample:
-    return PoseSample(pose_px(figure, from_behind=from_behind), np.zeros((33, 3)), 1)
+    return PoseSample(pose_px(figure, from_behind=from_behind), np.zeros((33, 3)), 1, "full")
 
 
 def raw(quiet: PoseSample, at: PoseSample, stance: Side) -> dict[MeasureName, float]:
@@ -243,22 +243,26 @@ def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
 
 def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
     class Always:
-        """Knows the drop: 9.5 ± 2.5°."""
+        """Knows the drop: 9.5 ± 2.5°; fitted to what one of the pose bundles sees."""
+
+        def __init__(self, model: str) -> None:
+            self.model = model
 
         def correct(
-            self, quiet: PoseSample, at: PoseSample, stance: Side, view: CameraView, raw: dict[MeasureName, float]
+            self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
         ) -> dict[MeasureName, Estimate]:
             assert stance == "left"
             assert set(raw) > {"pelvic_drop_deg", "fppa_deg"}
             return {"pelvic_drop_deg": Estimate(9.5, 2.5)}
 
     track = perform(on_both(2.0), lift("left"), squat("left", times=3))
-    plain, corrected = measured(track), measured(track, Always())
+    plain, corrected = measured(track), measured(track, Always("full"))
     drop = corrected.repetitions[0].measures["pelvic_drop_deg"]
     assert isinstance(drop, Measurement)
     assert (drop.value, drop.low, drop.high) == (9.5, 7.0, 12.0)
     assert number(corrected.summary["pelvic_drop_deg"]) == 9.5
     assert corrected.summary["fppa_deg"] == plain.summary["fppa_deg"]
+    assert measured(track, Always("heavy")).summary == plain.summary, "another bundle's poses stay raw"
 
 
 def test_hips_are_as_far_apart_as_the_figure_says() -> None:
