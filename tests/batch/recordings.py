@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -102,7 +102,7 @@ BREAKS: dict[str, tuple[Callable[[bytes, Path], None], str]] = {
 }
 
 
-def write_manifest(path: Path, rows: Sequence[dict[str, object]], delimiter: str = ",") -> Path:
+def write_manifest(path: Path, rows: Sequence[Mapping[str, object]], delimiter: str = ",") -> Path:
     """A manifest with the columns of its first row."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
@@ -111,9 +111,9 @@ def write_manifest(path: Path, rows: Sequence[dict[str, object]], delimiter: str
     return path
 
 
-def squatting(times: int = 3, **how: float) -> Screening:
+def squatting(times: int = 3, fppa_deg: float = 10.0) -> Screening:
     """The screening of a stick figure that squats on its left leg: real numbers, without any picture."""
-    track = perform(on_both(1.5), squat("left", times=times, **how), noise_px=0.3)
+    track = perform(on_both(1.5), squat("left", times=times, fppa_deg=fppa_deg), noise_px=0.3)
     return screen_track((track,), QUICK)
 
 

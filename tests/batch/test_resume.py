@@ -14,6 +14,7 @@ from screener import Settings
 from screener.batch.folders import Folder
 from screener.batch.run import Standing, run_batch
 from screener.batch.work import LANDMARKS, landmarks_prefix
+from screener.measures import Measurement
 from screener.pose import write_pose_track
 from tests.batch.recordings import QUICK, kept_results, squatting, tables_of, write_manifest
 
@@ -56,11 +57,14 @@ def test_trials_of_one_leg_are_put_together_and_days_kept_apart(tmp_path: Path) 
     assert (finished.recordings, finished.screened, finished.exit_code) == (4, 0, 0)
     first, second = summary(tmp_path / "out")
     read = [screening.trials[0].summary["fppa_deg"] for screening in screenings]
+    third, fourth = read[2:]
+    assert isinstance(third, Measurement)
+    assert isinstance(fourth, Measurement)
     assert (first["date"], first["files"]) == ("2026-01-05", "; ".join(names[:3]))
     assert (first["trials"], first["recordings"], first["repetitions_counted"]) == ("3", "3", "9")
     # Of 5, 20 and 9 the last is in the middle, with its own bounds.
-    assert [first["fppa_deg"], first["fppa_deg_low"]] == [repr(getattr(read[2], part)) for part in ("value", "low")]
-    assert (second["date"], second["fppa_deg"]) == ("2026-02-05", repr(read[3].value))
+    assert [first["fppa_deg"], first["fppa_deg_low"]] == [repr(third.value), repr(third.low)]
+    assert (second["date"], second["fppa_deg"]) == ("2026-02-05", repr(fourth.value))
     assert first["fppa_deg_grade"] in ("typical", "borderline", "marked", "unclear", "")
 
 
