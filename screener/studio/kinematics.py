@@ -169,20 +169,23 @@ def solve(
     to start from, such as the last frame's.
     """
     start = near.balance if near is not None and near.stance_side == stance else None
-    posture = _balanced(figure, pose, stance, arms, standing, start)
-    if pose.free_foot_down > 0:
-        return posture
+    if pose.free_foot_down >= 1:
+        return _balanced(figure, pose, stance, arms, standing, start)
+    aloft = replace(pose, free_foot_down=0.0)  # how far it is lifted does not jump when it comes down
+    posture = _balanced(figure, aloft, stance, arms, standing, start)
 
     def clear_m(candidate: Posture) -> float:
         return free_foot_lowest_m(figure, candidate, standing.sole_m) - standing.lowest_floor_m - _CLEARANCE_M
 
-    if clear_m(posture) >= 0:
+    low, high = 0.0, 0.0
+    if clear_m(posture) < 0:
+        high = 1.0
+        for _ in range(9):  # 1/512 of the range: a fifth of a degree
+            middle = (low + high) / 2
+            trial = _assemble(figure, _lifted(aloft, middle), stance, arms, standing, posture.balance)
+            low, high = (low, middle) if clear_m(trial) >= 0 else (middle, high)
+    elif pose.free_foot_down <= 0:
         return posture
-    low, high = 0.0, 1.0
-    for _ in range(9):  # 1/512 of the range: a fifth of a degree
-        middle = (low + high) / 2
-        trial = _assemble(figure, _lifted(pose, middle), stance, arms, standing, posture.balance)
-        low, high = (low, middle) if clear_m(trial) >= 0 else (middle, high)
     return _balanced(figure, _lifted(pose, high), stance, arms, standing, posture.balance)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.studio.spec import Rgb, Room
+from screener.studio.spec import Camera, Rgb, Room
 
-__all__ = ["Scenery", "furnish", "step_box"]
+__all__ = ["Scenery", "furnish", "step_box", "turned_to"]
 
 Floats = NDArray[np.float64]
 
@@ -129,3 +129,11 @@ def furnish(room: Room) -> Scenery:
         else:
             scene += _box((-1.1, 0, -0.9), (1.1, 0.008, 1.0), rgb, 1.0)
     return scene
+
+
+def turned_to(camera: Camera, scenery: Scenery) -> Scenery:
+    """The scenery turned so that its far wall is behind the person as this camera sees it."""
+    turn = np.radians(camera.yaw_deg) if camera.facing == "anterior" else np.pi - np.radians(camera.yaw_deg)
+    c, s = np.cos(turn), np.sin(turn)
+    rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    return replace(scenery, points=scenery.points @ rotation.T, normals=scenery.normals @ rotation.T)

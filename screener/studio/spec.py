@@ -96,8 +96,7 @@ class Look:
     warmth: float = 0.0  # -1 bluish .. 1 reddish
     blur_px: float = 0.5
     noise: float = 0.01  # standard deviation, of full scale
-    jpeg_quality: int = 90  # still frames only
-    crf: int = 27  # clips only
+    jpeg_quality: int = 90  # of each frame, as a webcam sends them
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,7 @@ class Room:
     furniture: int = 4
     distance_m: float = 1.8
     bystander: Person | None = None
+    bystander_clothes: Clothes = field(default_factory=Clothes)
     bystander_at_m: tuple[float, float] = (1.0, -0.8)  # to the person's left, forward
 
 

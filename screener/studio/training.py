@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from screener.studio.figure import Figure, make_figure, skin
-from screener.studio.kinematics import Posture, Standing, free_foot_lowest_m, solve
+from screener.studio.kinematics import Standing, free_foot_lowest_m, solve
 from screener.studio.render import Renderer, View, record
-from screener.studio.room import Scenery, furnish, step_box
+from screener.studio.room import furnish, step_box, turned_to
 from screener.studio.spec import Arms, Camera, Clothes, Look, Person, Pose, Room, Side
+from screener.studio.truth import joint_pixels, pose_truth
 from screener.studio.wardrobe import SOLE_M, dress
 
-__all__ = ["draw_set", "pose_truth", "render_training"]
+__all__ = ["draw_set", "render_training"]
 
 Floats = NDArray[np.float64]
 _SIZE = (640, 480)
@@ -198,32 +199,6 @@ def _quiet_pose(rng: np.random.Generator, both_feet: bool, leg: str, level_deg: 
     return quiet if both_feet else replace(quiet, **{n: float(v) for n, v in _free_leg(rng, leg).items()})
 
 
-def pose_truth(posture: Posture) -> dict[str, float]:
-    """The measured angles of a solved posture, read back from its joints; signs as everywhere in the house."""
-    near, far, s = ("L", "R", 1.0) if posture.stance_side == "left" else ("R", "L", -1.0)
-    j = posture.joints
-    hip, knee, ankle = j[f"hip.{near}"], j[f"knee.{near}"], j[f"ankle.{near}"]
-    across = j[f"hip.{far}"] - hip
-    thigh, shank = knee - hip, ankle - knee
-    # The midline lies towards −s in x: the free side of a left stance is to the right.
-    incline = [np.degrees(np.arctan2(-s * part[0], -part[1])) for part in (thigh, shank)]
-    trunk = (j["shoulder.L"] + j["shoulder.R"]) / 2 - (j["hip.L"] + j["hip.R"]) / 2
-    return {
-        "pelvic_obliquity_deg": float(np.degrees(np.arctan2(-across[1], np.hypot(across[0], 0.0)))),
-        "fppa_frontal_plane_deg": float(incline[0] - incline[1]),
-        "knee_flexion_deg": float(np.degrees(np.arctan2(np.linalg.norm(np.cross(thigh, shank)), thigh @ shank))),
-        "trunk_lean_deg": float(np.degrees(np.arctan2(s * trunk[0], trunk[1]))),
-    }
-
-
-def _stand(scenery: Scenery, camera: Camera) -> Scenery:
-    """The scenery turned so that its far wall is behind the person as this camera sees it."""
-    turn = np.radians(camera.yaw_deg) if camera.facing == "anterior" else np.pi - np.radians(camera.yaw_deg)
-    c, s = np.cos(turn), np.sin(turn)
-    rotation = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return replace(scenery, points=scenery.points @ rotation.T, normals=scenery.normals @ rotation.T)
-
-
 def draw_set(
     renderer: Renderer, figure: Figure, number: int, body: int, rng: np.random.Generator, only: str | None = None
 ) -> list[tuple[dict[str, Any], NDArray[np.uint8], int]]:
@@ -246,16 +221,12 @@ def draw_set(
     standing = Standing(stance_floor_m=box, free_floor_m=box, lowest_floor_m=0.0, sole_m=sole)
 
     surface = dress(figure, clothes)
-    scenery = _stand(
-        furnish(
-            Room(
-                seed=int(rng.integers(1 << 31)),
-                furniture=int(rng.integers(0, 7)),
-                distance_m=float(rng.uniform(1.0, 3.0)),
-            )
-        ),
-        camera,
+    room = Room(
+        seed=int(rng.integers(1 << 31)),
+        furniture=int(rng.integers(0, 7)),
+        distance_m=float(rng.uniform(1.0, 3.0)),
     )
+    scenery = turned_to(camera, furnish(room))
     if stepping:
         scenery += step_box(
             (0.0, 0.0), (float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.28, 0.45))), box, (0.4, 0.3, 0.2)
@@ -275,11 +246,6 @@ def draw_set(
         points, normals = skin(surface.points, surface.normals, surface.weights, posture.frames)
         renderer.pose(0, points, normals)
         picture = record(renderer.draw(view, look, clothes.pattern), look, rng)
-        joints = {
-            f"{'left' if name[-1] == 'L' else 'right'}_{name[:-2]}_{axis}_px": float(value)
-            for name in (f"{joint}.{side}" for joint in ("hip", "knee", "ankle", "shoulder") for side in "LR")
-            for axis, value in zip("xy", view.project(posture.joints[name][None])[0], strict=True)
-        }
         rows.append(
             (
                 {
@@ -294,7 +260,7 @@ def draw_set(
                     "exposure": look.exposure,
                     "free_foot_clear_m": free_foot_lowest_m(figure, posture, sole),
                     **pose_truth(posture),
-                    **joints,
+                    **joint_pixels(posture, view),
                 },
                 picture,
                 look.jpeg_quality,
@@ -333,8 +299,3 @@ def _render_part(
                     done.append({"file": name, **row})
             (out / f"progress_{start}.txt").write_text(f"{body} of {bodies}\n")
     return done
-
-
-def person_as_dict(person: Person) -> dict[str, Any]:
-    """For truth files."""
-    return asdict(person)

@@ -49,11 +49,13 @@ class Surface:
 def _joined(parts: list[Surface]) -> Surface:
     shifts = np.cumsum([0] + [len(part.points) for part in parts[:-1]])
     return Surface(
-        *(
-            np.concatenate([getattr(p, n) for p in parts])
-            for n in ("points", "normals", "weights", "rgb", "cut", "matter")
-        ),
-        np.concatenate([part.triangles + shift for part, shift in zip(parts, shifts, strict=True)]),
+        points=np.concatenate([part.points for part in parts]),
+        normals=np.concatenate([part.normals for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        rgb=np.concatenate([part.rgb for part in parts]),
+        cut=np.concatenate([part.cut for part in parts]),
+        matter=np.concatenate([part.matter for part in parts]),
+        triangles=np.concatenate([part.triangles + shift for part, shift in zip(parts, shifts, strict=True)]),
     )
 
 
@@ -65,10 +67,10 @@ def _part(
     matter: float,
     out: Floats | float = 0.0,
 ) -> Surface:
-    """The vertices that some triangles use, as a surface of their own, pushed out along the normals."""
-    used, flat = np.unique(triangles, return_inverse=True)
-    points, faces = figure.vertices[used], flat.reshape(triangles.shape)
-    normals = vertex_normals(points, faces)
+    """The triangles not cut away whole, and their vertices, as a surface pushed out along the normals."""
+    normals = vertex_normals(figure.vertices, triangles)
+    used, flat = np.unique(triangles[(cut[triangles] >= 0).any(axis=1)], return_inverse=True)
+    points, normals, faces = figure.vertices[used], normals[used], flat.reshape(-1, 3)
     push = np.broadcast_to(np.asarray(out, float), len(figure.vertices))[used]
     colours = np.broadcast_to(np.asarray(rgb, float), (len(figure.vertices), 3))[used]
     return Surface(
@@ -90,7 +92,7 @@ def _along_arm(points: Floats) -> Floats:
     mirrored[:, 0] = np.abs(mirrored[:, 0])
     upper = (mirrored - shoulder) @ (elbow - shoulder) / np.sum((elbow - shoulder) ** 2)
     fore = (mirrored - elbow) @ (wrist - elbow) / np.sum((wrist - elbow) ** 2)
-    return np.where(upper < 1, upper, np.maximum(1, 1 + fore))
+    return np.asarray(np.where(upper < 1, upper, np.maximum(1, 1 + fore)))
 
 
 def _share(*starts: str) -> Floats:

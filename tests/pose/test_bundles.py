@@ -26,9 +26,7 @@ FRAME_MS = 33  # about the clip's 30 frames a second; both bundles get the same
 
 @pytest.fixture(scope="session")
 def build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "build_pose_bundles", data_path("models", "build_pose_bundles.py")
-    )
+    spec = importlib.util.spec_from_file_location("build_pose_bundles", data_path("models", "build_pose_bundles.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -100,9 +98,7 @@ def test_pruning_leaves_every_landmark_bit_identical(
 @pytest.mark.parametrize("name", ["full", "heavy"])
 def test_unpruned_bundle_does_draw_the_mask(build: ModuleType, pictures: list[mp.Image], name: str) -> None:
     detector, pruned = parts(build, bundles.model_file(f"pose_{name}"))
-    with landmarker(
-        build.bundle(detector, build.unprune(pruned)), vision.RunningMode.IMAGE, masks=True
-    ) as runtime:
+    with landmarker(build.bundle(detector, build.unprune(pruned)), vision.RunningMode.IMAGE, masks=True) as runtime:
         mask = runtime.detect(pictures[0]).segmentation_masks[0].numpy_view()
     person = (mask > 0.5).mean()
     assert 0.02 < person < 0.5  # a standing person in a 4:3 picture, neither nothing nor all

@@ -1,0 +1,47 @@
+"""The studio's commands: `python -m screener.studio render SPEC.json | samples | training`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from screener.errors import ScreenerError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Draw people of exactly known movement.")
+Out = Annotated[Path, typer.Option(help="The folder to write into.")]
+
+
+@app.command()
+def render(spec: Path, out: Out) -> None:
+    """Render a spec file: the video and its truth."""
+    from screener.studio.clip import render_clip
+    from screener.studio.spec import load_spec
+
+    typer.echo(render_clip(load_spec(spec), out))
+
+
+@app.command()
+def samples(out: Out = Path("sample_videos"), only: str = "", workers: int = 2) -> None:
+    """Render the sample clips (those whose name contains ONLY)."""
+    from screener.studio.samples import render_samples
+
+    for video in render_samples(out, only, workers):
+        typer.echo(video)
+
+
+@app.command()
+def training(out: Out, bodies: int = 48, sets: int = 720, seed: int = 1, workers: int = 2, only: str = "") -> None:
+    """Render sets of single frames to fit correctors on (of one motion, ONLY, where it is named)."""
+    from screener.studio.training import render_training
+
+    render_training(out, bodies, sets, seed, workers, only or None)
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except ScreenerError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(error.exit_code) from error
