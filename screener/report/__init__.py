@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from screener.pose import write_pose_track
 from screener.report.curves import write_curves_svg
 from screener.report.film import write_annotated_film
+from screener.report.page import Still, stills_of, write_page
 from screener.report.tables import write_repetitions_csv, write_signals_parquet
 from screener.screening import Screening, write_screening
 from screener.video import Codec
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from screener.pipeline import Progress
 
 __all__ = [
+    "Still",
+    "stills_of",
     "write_annotated_film",
     "write_curves_svg",
+    "write_page",
     "write_repetitions_csv",
     "write_report",
     "write_signals_parquet",
@@ -46,7 +50,9 @@ def write_report(
         the files that were written, in the order in which a person would open them.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    written = []
+    stills = stills_of(screening, video_path, blur_face=blur_face) if video_path is not None else ()
+    write_page(screening, page := out_dir / "report.html", stills)
+    written = [page]
     if video_path is not None:
         film = out_dir / ("annotated.mp4" if codec == "h264" else "annotated.webm")
         write_annotated_film(screening, video_path, film, codec, blur_face, progress)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from screener.motion import StanceSignals, Trial
 from screener.report.words import HEADLINE_MEASURES, title
 from screener.screening import Screening
 
-__all__ = ["draw_curves", "signal_of", "write_curves_svg"]
+__all__ = ["as_svg", "draw_curves", "signal_of", "write_curves_svg"]
 
 # Two of Okabe and Ito's colours, which people of any colour vision tell apart; hatching and words say the rest.
 _CURVE, _READ = "#0072B2", "#B34700"
@@ -40,10 +42,16 @@ _SVG: dict[Any, Any] = {
 
 def write_curves_svg(screening: Screening, path: Path) -> None:
     """Write `curves.svg`. Where nothing was measured, the figure says so."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(as_svg(draw_curves, screening), encoding="utf-8")
+
+
+def as_svg(draw: Callable[[Screening], Figure], screening: Screening) -> str:
+    """A figure as an SVG document: text as text, the same bytes for the same screening."""
     with mpl.rc_context(_SVG):
-        figure = draw_curves(screening)
-        with write_atomically(path) as temporary:
-            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        drawn = io.StringIO()
+        draw(screening).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    return drawn.getvalue()
 
 
 def signal_of(trial: Trial, measure: MeasureName) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from screener.video import Codec, Picture, VideoWriter, open_video
 if TYPE_CHECKING:
     from screener.pipeline import Progress
 
-__all__ = ["annotate", "blur_face_of", "write_annotated_film"]
+__all__ = ["annotate", "annotate_still", "blur_face_of", "write_annotated_film"]
 
 _Points = NDArray[np.float64]
 _Colour: TypeAlias = tuple[int, int, int]
@@ -88,6 +88,13 @@ def write_annotated_film(
 def annotate(screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0) -> Picture:
     """One picture of the recording as the film shows it. `scale` is that of its `Frame`."""
     return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, False)
+
+
+def annotate_still(
+    screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0, blur_face: bool = False
+) -> Picture:
+    """As `annotate`, without the band of words: what stands in it belongs under a still as text."""
+    return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, blur_face)[: rgb.shape[0]]
 
 
 def blur_face_of(rgb: Picture, centre_px: _Points, radius_px: float) -> Picture:
@@ -396,7 +403,7 @@ _ROWS = 1 + _PHASE_ROWS + 1 + len(HEADLINE_MEASURES) + 1
 
 _NAMES_WIDE = "Knee inward (FPPA)  "
 _NOW_WIDE = "−88 ± 88°   "
-_WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° (−88.8 to −88.8)"
+_WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° [−88.8 to −88.8]"
 
 # How long a trial's numbers stay up after its last repetition, seconds.
 _LINGER_S = 2.0

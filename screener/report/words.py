@@ -5,7 +5,7 @@ from __future__ import annotations
 from screener.assessment.norms import measure_words
 from screener.assessment.patterns import TASK_WORDS
 from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
-from screener.terms import StanceSide, Task
+from screener.terms import StanceSide
 
 __all__ = ["HEADLINE_MEASURES", "leg_in_words", "number", "reading_in_words", "short_name", "title", "unit_sign"]
 
@@ -24,18 +24,17 @@ def number(value: float) -> str:
 
 
 def reading_in_words(measure: MeasureName, reading: Reading | None) -> str:
-    """`12.3° (2.2 to 22.4)`, or `not measured`."""
+    """`12.3° [2.2 to 22.4]`, or `not measured`; the brackets hold the 95 % interval."""
     if not isinstance(reading, Measurement):
         return "not measured"
     if measure == "foot_touchdowns":
         return f"{reading.value:.0f}"
-    return f"{number(reading.value)}{unit_sign(measure)} ({number(reading.low)} to {number(reading.high)})"
+    return f"{number(reading.value)}{unit_sign(measure)} [{number(reading.low)} to {number(reading.high)}]"
 
 
 def short_name(measure: MeasureName) -> str:
     """`Knee alignment (FPPA)`, as the head of a row or column."""
-    short = measure_words()[measure].short
-    return short[0].upper() + short[1:]
+    return _capital(measure_words()[measure].short)
 
 
 def unit_sign(measure: MeasureName) -> str:
@@ -51,11 +50,6 @@ def leg_in_words(side: StanceSide) -> str:
 def title(trial: MeasuredTrial) -> str:
     """`Single-leg squat, right leg`."""
     return f"{_capital(TASK_WORDS[trial.task])}, {leg_in_words(trial.stance_side)}"
-
-
-def task_in_words(task: Task) -> str:
-    """`single-leg squat`."""
-    return TASK_WORDS[task]
 
 
 def _capital(text: str) -> str:

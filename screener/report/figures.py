@@ -1,0 +1,159 @@
+"""The figures of a report beside the curves: trunk, pelvis and knee together; angles over depth; each repetition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from screener.assessment import load_norms
+from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
+from screener.motion import Trial
+from screener.report.curves import signal_of
+from screener.report.words import HEADLINE_MEASURES, title
+from screener.screening import Screening
+from screener.terms import StanceSide, Task
+
+__all__ = ["draw_depth", "draw_overview", "draw_repetitions"]
+
+# Okabe and Ito's blue and a darkened vermilion; the marker tells the legs apart without them.
+_LEGS: dict[StanceSide, tuple[str, str]] = {
+    "left": ("#0072B2", "o"),
+    "right": ("#B34700", "s"),
+    "unknown": ("0.4", "D"),
+}
+_TYPICAL = "#CBE6DC"
+
+_TOGETHER: tuple[MeasureName, ...] = ("trunk_lean_deg", "pelvic_drop_deg", "fppa_deg")
+
+# A knee alignment that was read at a bend of the knee; deeper than this a course says nothing (docs/accuracy.md).
+_SHALLOWEST_SHOWN_DEG = 10.0
+
+
+def draw_overview(screening: Screening) -> Figure:
+    """Trunk, pelvis and knee as one trade-off: a row an angle, a mark a leg with its interval, norms behind."""
+    figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+    axes = figure.subplots()
+    trials = screening.trials
+    for row, measure in enumerate(_TOGETHER):
+        for place, trial in enumerate(trials):
+            _draw_norm(axes, trial.task, measure, row)
+            offset = 0.5 * ((place + 0.5) / len(trials) - 0.5)
+            _mark(axes, trial, trial.summary[measure], row + offset, lying=True)
+    axes.axvline(0.0, color="black", linewidth=0.6)
+    axes.set_yticks(range(len(_TOGETHER)), [HEADLINE_MEASURES[measure] for measure in _TOGETHER])
+    axes.set_ylim(len(_TOGETHER) - 0.5, -0.5)
+    axes.set_xlabel("degrees; + = over the stance leg, free side lower, knee inward")
+    _finish(figure, axes, trials)
+    return figure
+
+
+def draw_depth(screening: Screening) -> Figure:
+    """Knee and trunk against depth: the way down of every counted repetition, and where it was read."""
+    measures: tuple[MeasureName, ...] = ("fppa_deg", "trunk_lean_deg")
+    figure = Figure(figsize=(7.2, 3.1), layout="constrained")
+    grid: Any = figure.subplots(1, len(measures), sharex=True)
+    for axes, measure in zip(grid, measures, strict=True):
+        shown = [-5.0, 15.0]
+        for moved, trial in zip(screening.motion.trials, screening.trials, strict=True):
+            _draw_norm(axes, trial.task, measure)
+            if trial.stance_side != "unknown":
+                shown += _draw_descents(axes, moved, trial, measure)
+        axes.axhline(0.0, color="black", linewidth=0.6)
+        axes.set_ylim(min(shown) - 2, max(shown) + 2)
+        axes.set_ylabel(f"{HEADLINE_MEASURES[measure]}, °")
+        axes.set_xlabel("knee bend, °")
+    _finish(figure, grid[0], screening.trials)
+    return figure
+
+
+def draw_repetitions(screening: Screening) -> Figure:
+    """The reading of each repetition with its interval, one picture an angle; a cross is one that is not counted."""
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    grid: Any = figure.subplots(2, 2)
+    trials = screening.trials
+    for axes, (measure, name) in zip(grid.flat, HEADLINE_MEASURES.items(), strict=True):
+        for place, trial in enumerate(trials):
+            _draw_norm(axes, trial.task, measure)
+            offset = 0.5 * ((place + 0.5) / len(trials) - 0.5)
+            for rep in trial.repetitions:
+                if rep.counted:
+                    _mark(axes, trial, rep.measures[measure], rep.index + offset)
+                else:
+                    axes.plot(rep.index + offset, 0.0, "x", color=_LEGS[trial.stance_side][0])
+        most = max((len(trial.repetitions) for trial in trials), default=1)
+        axes.axhline(0.0, color="black", linewidth=0.6)
+        axes.set_xlim(0.4, most + 0.6)
+        axes.set_xticks(range(1, most + 1, max(1, most // 10)))
+        axes.set_ylabel(f"{name}, °")
+        axes.set_xlabel("repetition")
+    _finish(figure, grid[0, 0], trials)
+    return figure
+
+
+def _draw_descents(axes: Axes, moved: Trial, trial: MeasuredTrial, measure: MeasureName) -> list[float]:
+    """The ways down of a trial's counted repetitions; the values that must stay in the picture."""
+    colour, marker = _LEGS[trial.stance_side]
+    course, flexion = signal_of(moved, measure), moved.signals.knee_flexion_deg
+    shown: list[float] = []
+    for rep in trial.repetitions:
+        if not rep.counted:
+            continue
+        down = moved.signals.window(rep.start_s, rep.bottom_s)
+        deep = flexion[down] >= _SHALLOWEST_SHOWN_DEG
+        axes.plot(flexion[down][deep], course[down][deep], color=colour, linewidth=1.1, alpha=0.8)
+        depth, reading = rep.measures["knee_flexion_deg"], rep.measures[measure]
+        if isinstance(depth, Measurement) and isinstance(reading, Measurement):
+            axes.plot(depth.value, reading.value, marker, color=colour, markersize=5, markeredgecolor="white")
+            shown.append(reading.value)
+        good = course[down][deep]
+        if np.isfinite(good).any():
+            shown += np.nanpercentile(good, [1, 99]).tolist()
+    return shown
+
+
+def _mark(axes: Axes, trial: MeasuredTrial, reading: Reading, place: float, *, lying: bool = False) -> None:
+    """A reading with its interval at a place on the other axis."""
+    if not isinstance(reading, Measurement):
+        return
+    colour, marker = _LEGS[trial.stance_side]
+    arms = [[reading.value - reading.low], [reading.high - reading.value]]
+    style: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 3, "elinewidth": 1.4}
+    if lying:
+        axes.errorbar(reading.value, place, xerr=arms, **style)
+    else:
+        axes.errorbar(place, reading.value, yerr=arms, **style)
+
+
+def _draw_norm(axes: Axes, task: Task, measure: MeasureName, row: int | None = None) -> None:
+    """The typical band behind a measure, and a dashed line where marked begins; nothing where there is no norm."""
+    norm = load_norms().find(task, measure)
+    if norm is None:
+        return
+    line = {"color": "0.35", "linewidth": 1.0, "linestyle": (0, (3, 2))}
+    if row is None:
+        axes.axhspan(norm.typical_from, norm.typical_to, color=_TYPICAL, zorder=0, linewidth=0)
+        axes.axhline(norm.marked_above, **line)  # type: ignore[arg-type]
+    else:
+        extent = norm.typical_to - norm.typical_from
+        axes.barh(row, extent, 0.8, norm.typical_from, color=_TYPICAL, zorder=0)
+        axes.vlines(norm.marked_above, row - 0.4, row + 0.4, **line)  # type: ignore[arg-type]
+
+
+def _finish(figure: Figure, axes: Axes, trials: tuple[MeasuredTrial, ...]) -> None:
+    """Plain edges and a legend that names legs and bands in words."""
+    for each in figure.axes:
+        for edge in ("top", "right"):
+            each.spines[edge].set_visible(False)
+        each.set_axisbelow(True)
+    handles: list[Any] = []
+    for trial in trials:
+        colour, marker = _LEGS[trial.stance_side]
+        handles += axes.plot([], [], marker, color=colour, label=title(trial))
+    if any(load_norms().find(trial.task, measure) for trial in trials for measure in HEADLINE_MEASURES):
+        handles.append(Patch(color=_TYPICAL, label="typical (dashed: marked begins)"))
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)

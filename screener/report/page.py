@@ -1,0 +1,150 @@
+"""`report.html`: one file that a browser opens anywhere, with pictures, figures, tables, plan and sources."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+from PIL import Image
+
+from screener.files import write_atomically
+from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName
+from screener.report.contents import Contents, contents_of
+from screener.report.curves import as_svg, draw_curves
+from screener.report.figures import draw_depth, draw_overview, draw_repetitions
+from screener.report.film import annotate_still
+from screener.report.words import HEADLINE_MEASURES, reading_in_words, title
+from screener.screening import Screening
+from screener.video import Picture, open_video
+
+__all__ = ["Still", "stills_of", "write_page"]
+
+# A report of many sets stays a page: pictures of the first four.
+_MOST_TRIALS = 4
+_STILL_SIDE_PX = 960
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Still:
+    """A picture of one bottom, with skeleton and angle drawn in, and the words under it."""
+
+    rgb: Picture
+    caption: str
+
+
+def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = ()) -> None:
+    """Write `report.html`. It asks no other host for anything and runs no script.
+
+    Args:
+        screening: the result.
+        path: where to.
+        stills: from `stills_of`, where there is a video.
+    """
+    contents = contents_of(screening)
+    text = _template().render(
+        contents=contents,
+        stills=[(_as_data_url(still.rgb), still.caption) for still in stills],
+        figures=_figures(screening, contents),
+    )
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def stills_of(screening: Screening, video_path: str | Path, *, blur_face: bool = False) -> tuple[Still, ...]:
+    """A typical repetition of each trial, and the one in which the knee came furthest in, as they looked.
+
+    Raises:
+        UnreadableVideo: the recording cannot be read.
+    """
+    wanted = dict(_wanted(screening))
+    if not wanted:
+        return ()
+    mirrored = bool(screening.source.get("mirrored", False))
+    found: dict[float, Still] = {}
+    with open_video(video_path, mirrored=mirrored, max_side_px=_STILL_SIDE_PX) as source:
+        for frame in source.read_windows([(at - 1e-6, at + 1e-6) for at in wanted]):
+            nearest = min(wanted, key=lambda at: abs(at - frame.time_s))
+            rgb = annotate_still(screening, frame.rgb, frame.time_s, scale=frame.scale, blur_face=blur_face)
+            found[nearest] = Still(rgb, wanted[nearest])
+    return tuple(found[at] for at in wanted if at in found)
+
+
+def _wanted(screening: Screening) -> Iterator[tuple[float, str]]:
+    """The times of the pictures to show, each with its words."""
+    for trial in screening.trials[:_MOST_TRIALS]:
+        read = [rep for rep in trial.repetitions if isinstance(rep.measures["fppa_deg"], Measurement)]
+        if not read:
+            continue
+        typical = min(read, key=lambda rep: abs(_value(rep, "fppa_deg") - _middle(trial)))
+        furthest = max(read, key=lambda rep: _value(rep, "fppa_deg"))
+        chosen = {typical.index: "the one nearest to the middle"}
+        if len(read) > 1:
+            chosen[furthest.index] = "the one with the knee furthest in"
+        for rep in read:
+            if rep.index in chosen:
+                numbers = "; ".join(
+                    f"{name} {reading_in_words(measure, rep.measures[measure])}"
+                    for measure, name in HEADLINE_MEASURES.items()
+                )
+                caption = f"{title(trial)}, repetition {rep.index} at its bottom, {chosen[rep.index]}. {numbers}."
+                yield _frame_time(screening, rep.bottom_s), caption
+
+
+def _value(rep: MeasuredRepetition, measure: MeasureName) -> float:
+    reading = rep.measures[measure]
+    return reading.value if isinstance(reading, Measurement) else float("nan")
+
+
+def _middle(trial: MeasuredTrial) -> float:
+    reading = trial.summary["fppa_deg"]
+    return reading.value if isinstance(reading, Measurement) else 0.0
+
+
+def _frame_time(screening: Screening, at_s: float) -> float:
+    times_s = screening.motion.joints.times_s
+    return float(times_s[np.argmin(np.abs(times_s - at_s))])
+
+
+def _figures(screening: Screening, contents: Contents) -> dict[str, Markup]:
+    """The figures as SVG to stand in the page; none where there is nothing to draw."""
+    if contents.key is None or screening.view is None or not screening.view.frontal:
+        return {}
+    drawings = {
+        "overview": draw_overview,
+        "curves": draw_curves,
+        "depth": draw_depth,
+        "repetitions": draw_repetitions,
+    }
+    return {name: _inline(as_svg(draw, screening), name) for name, draw in drawings.items()}
+
+
+def _inline(svg: str, name: str) -> Markup:
+    """An SVG document as part of a page: without its head, with names that no other figure has."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
+    body = re.sub(r'width="([\d.]+)pt" height="([\d.]+)pt"', r'style="max-width:\1pt"', body, count=1)
+    # Matplotlib escapes what it writes as text; nothing else in here comes from outside.
+    return Markup(body.replace("<svg ", '<svg aria-hidden="true" ', 1))
+
+
+def _as_data_url(rgb: Picture) -> str:
+    jpeg = io.BytesIO()
+    Image.fromarray(rgb).save(jpeg, "JPEG", quality=82, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+
+
+@cache
+def _template() -> Template:
+    text = files("screener.report").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(text)
