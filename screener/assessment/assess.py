@@ -38,6 +38,10 @@ Whole = TypeVar("Whole")
 #: The version of `screening.json` that this program writes and reads.
 SCHEMA_VERSION = "1.0"
 
+# Made once: a table over thousands of screenings would spend half of its time on making them.
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
+_TRIALS = TypeAdapter(tuple[MeasuredTrial, ...])
+
 
 @dataclass(frozen=True, slots=True)
 class AssessedTrial:
@@ -121,7 +125,7 @@ def findings_from_json(document: Mapping[str, Any]) -> tuple[Finding, ...]:
     Raises:
         BadDataFile: another schema version, or a field that does not hold; the message names the field.
     """
-    return _read(TypeAdapter(tuple[Finding, ...]), document, "findings")
+    return _read(_FINDINGS, document, "findings")
 
 
 def trials_from_json(document: Mapping[str, Any]) -> tuple[MeasuredTrial, ...]:
@@ -130,7 +134,7 @@ def trials_from_json(document: Mapping[str, Any]) -> tuple[MeasuredTrial, ...]:
     Raises:
         BadDataFile: as `findings_from_json`.
     """
-    return _read(TypeAdapter(tuple[MeasuredTrial, ...]), document, "trials")
+    return _read(_TRIALS, document, "trials")
 
 
 def _read(kind: TypeAdapter[Whole], document: Mapping[str, Any], field: str) -> Whole:
