@@ -56,6 +56,7 @@ def test_analyze_prints_the_result_and_writes_every_file(
         "landmarks.parquet",
         "annotated.mp4",
         "curves.svg",
+        "report.html",
     }
 
 
