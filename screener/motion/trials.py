@@ -40,7 +40,7 @@ _VISIBLE = 0.5
 # Where the pose model swapped left and right in more than this part of the frames, the naming that prevailed is a
 # narrow vote and may be the wrong one: a real one-leg balance from behind, 28–47 % swapped, came out as seen from
 # the front. Recordings that can be read have under 0.05.
-_MOST_SWAPPED = 0.1
+_MOST_SWAPPED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
