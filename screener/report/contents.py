@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from screener.assessment import EVIDENCE_MEANS, AssessedTrial, Grade, GradedMeasurement, load_norms, load_sources
 from screener.assessment.norms import measure_words
@@ -14,7 +15,7 @@ from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, s
 from screener.screening import Screening
 from screener.terms import Task
 
-__all__ = ["Contents", "LegPart", "PhasePart", "PlanPart", "RubricPart", "Table", "contents_of", "grade_in_words"]
+__all__ = ["Contents", "LegPart", "PhasePart", "PlanPart", "Table", "contents_of", "grade_in_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class RubricPart:
-    """A clinicians' rating scale: what could be scored, and what needs a clinician."""
-
-    result: str
-    items: Table
-
-
-@dataclass(frozen=True, slots=True)
 class LegPart:
     """One trial."""
 
@@ -42,7 +35,7 @@ class LegPart:
     counted: str
     summary: Table
     repetitions: Table
-    rubrics: tuple[RubricPart, ...]
+    rubrics: tuple[Table, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +98,10 @@ class Contents:
 
 
 _GRADES: dict[Grade, str] = {
-    "typical": "○ typical",
-    "borderline": "◐ borderline",
-    "marked": "● marked",
-    "unclear": "? unclear",
+    "typical": "○\N{NO-BREAK SPACE}typical",
+    "borderline": "◐\N{NO-BREAK SPACE}borderline",
+    "marked": "●\N{NO-BREAK SPACE}marked",
+    "unclear": "?\N{NO-BREAK SPACE}unclear",
 }
 
 #: The same in every report, whatever was read.
@@ -154,9 +147,15 @@ def _about(screening: Screening) -> tuple[tuple[str, str], ...]:
     rows = []
     if screening.subject.id is not None:
         rows.append(("Person", screening.subject.id))
-    rows += [("Recording", str(source.get("name", "not named"))), ("Screened", screening.created_at)]
+    rows += [("Recording", str(source.get("name", "not named"))), ("Screened", _day(screening.created_at))]
     rows += [("Movement", "; ".join(title(trial) for trial in screening.trials) or "none found")]
     return tuple(rows)
+
+
+def _day(created_at: str) -> str:
+    """`22 November 2026, 05:44 UTC` from ISO 8601."""
+    made = datetime.fromisoformat(created_at).astimezone(UTC)
+    return f"{made.day} {made:%B %Y, %H:%M} UTC"
 
 
 def _said(screening: Screening) -> tuple[str, ...]:
@@ -231,7 +230,8 @@ def _summary_row(trial: MeasuredTrial, assessed: AssessedTrial, measure: Measure
     return name, reading_in_words(measure, trial.summary[measure]), grade, why, measure_words()[measure].says
 
 
-def _rubric(score: RubricScore) -> RubricPart:
+def _rubric(score: RubricScore) -> Table:
+    """A clinicians' rating scale: what could be scored, and what needs a clinician."""
     rubric = next(each for each in load_rubrics() if each.id == score.id)
     asks = {item.id: item.asks for item in rubric.items}
     open_items = sum(item.final is None for item in score.items)
@@ -248,7 +248,7 @@ def _rubric(score: RubricScore) -> RubricPart:
         )
         for item in score.items
     )
-    return RubricPart(result, Table(result, ("Item", "Score", "Read from, or why not"), rows))
+    return Table(result, ("Item", "Score", "Read from, or why not"), rows)
 
 
 _FACING = {"anterior": "front", "posterior": "back", "sagittal": "side", "oblique": "front or back, at an angle"}
@@ -334,7 +334,7 @@ def _phase(place: int, phase: PlannedPhase) -> PhasePart:
     return PhasePart(
         title=name,
         goal=phase.goal,
-        exercises=Table(name, ("Exercise", "How much", "How", "What it rests on"), rows),
+        exercises=Table(f"Exercises of phase {place}", ("Exercise", "How much", "How", "What it rests on"), rows),
         move_on_when=phase.move_on_when,
         step_back_when=phase.step_back_when,
     )

@@ -258,10 +258,13 @@ class _Artist:
         outer = -1 if across[0] >= 0 else 1
         gap = np.array([1.2 * outer * self._size, 0.0])
         labels: list[_Label] = []
-        if (knee_now := self._now(moment, "fppa_deg", at)) is not None and np.isfinite(knee).all():
-            labels.append(_Label(f"knee {knee_now}", knee + gap, outer))
-        if (drop := self._drop_read(moment, float(self._times_s[at]))) is not None and np.isfinite(across).all():
-            labels.append(_Label(f"drop {drop}", free_hip + 0.3 * across - gap, -outer))
+        time_s = float(self._times_s[at])
+        knee_said = self._read(moment, "fppa_deg", time_s) or self._now(moment, "fppa_deg", at)
+        if knee_said is not None and np.isfinite(knee).all():
+            labels.append(_Label(f"knee {knee_said}", knee + gap, outer))
+        drop_said = self._read(moment, "pelvic_drop_deg", time_s)
+        if drop_said is not None and np.isfinite(across).all():
+            labels.append(_Label(f"drop {drop_said}", free_hip + 0.3 * across - gap, -outer))
         return labels
 
     def _stroke(self, canvas: Picture, start: _Points, end: _Points, colour: _Colour, width: int) -> None:
@@ -356,13 +359,13 @@ class _Artist:
             return None
         return f"{_whole(value)} ± {raw_estimate(measure, value, view.yaw_deg).half_width:.0f}°"
 
-    def _drop_read(self, moment: _Moment, time_s: float) -> str | None:
-        """The pelvic drop that was read at this bottom, while the bottom is in the picture."""
+    def _read(self, moment: _Moment, measure: MeasureName, time_s: float) -> str | None:
+        """What was read at this bottom, while the bottom is in the picture."""
         rep = moment.repetition
         if rep is None or abs(rep.bottom_s - time_s) > _BOTTOM_SHOWN_S:
             return None
-        reading = rep.measures["pelvic_drop_deg"]
-        return f"{_whole(reading.value)}°" if isinstance(reading, Measurement) else None
+        reading = rep.measures[measure]
+        return f"{number(reading.value)}°" if isinstance(reading, Measurement) else None
 
     def _phase(self, measured: MeasuredTrial, moment: _Moment, time_s: float) -> str:
         view = self._screening.view
@@ -408,7 +411,7 @@ _WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° [−88.8 to −88.8]"
 # How long a trial's numbers stay up after its last repetition, seconds.
 _LINGER_S = 2.0
 
-# How long before and after a bottom its reading stands beside the hips, seconds.
+# How long before and after a bottom its readings stand beside the joints, seconds.
 _BOTTOM_SHOWN_S = 0.3
 
 # A face is taken to be where it was seen within this time; a head moves little in it.

@@ -132,7 +132,7 @@ def _inline(svg: str, name: str) -> Markup:
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
-    body = re.sub(r'width="([\d.]+)pt" height="([\d.]+)pt"', r'style="max-width:\1pt"', body, count=1)
+    body = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", body, count=1)
     # Matplotlib escapes what it writes as text; nothing else in here comes from outside.
     return Markup(body.replace("<svg ", '<svg aria-hidden="true" ', 1))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from screener import Screening, screen_track
-from screener.pipeline import Settings
+from screener.pipeline import Settings, with_plan
+from screener.plan import load_intake
 from screener.screening import Subject
 
-__all__ = ["CLIP", "with_an_excluded_repetition", "with_nobody"]
+__all__ = ["CLIP", "with_a_plan", "with_an_excluded_repetition", "with_many_repetitions", "with_nobody"]
 
 CLIP = "sls_right_drop_and_valgus"
 
@@ -27,3 +28,28 @@ def with_nobody(screening: Screening) -> Screening:
     """The same recording, had nobody been in the room."""
     first = screening.looks[0]
     return screen_track((replace(first, image_px=first.image_px * float("nan"), world_m=first.world_m * float("nan")),))
+
+
+def with_many_repetitions(screening: Screening, many: int = 40) -> Screening:
+    """The same recording, told as if its repetitions had been done over and over."""
+    (moved,), (measured,) = screening.motion.trials, screening.trials
+    moved_reps = [replace(moved.repetitions[i % 3], index=i + 1) for i in range(many)]
+    measured_reps = [replace(measured.repetitions[i % 3], index=i + 1) for i in range(many)]
+    return replace(
+        screening,
+        motion=replace(screening.motion, trials=(replace(moved, repetitions=tuple(moved_reps)),)),
+        trials=(replace(measured, repetitions=tuple(measured_reps)),),
+    )
+
+
+def with_a_plan(screening: Screening, **answers: object) -> Screening:
+    """The same recording of a runner who answered the questions."""
+    calm = {
+        "age_years": 31,
+        "pain_now": 1,
+        "pain_where": ["outer_knee"],
+        "running_km_per_week": 30,
+        "recent_spike": True,
+        "red_flags": [],
+    }
+    return with_plan(screening, load_intake(calm | answers))
