@@ -22,7 +22,7 @@ __all__ = ["render_samples", "sample_specs"]
 #: How the free leg is held in each task: hip flexion, abduction and knee flexion.
 _FREE_LEG: dict[Task, tuple[float, float, float]] = {
     "single_leg_squat": (2.0, 3.0, 70.0),
-    "forward_step_down": (24.0, 3.0, 8.0),
+    "forward_step_down": (18.0, 3.0, 5.0),
     "lateral_step_down": (6.0, 8.0, 6.0),
 }
 
@@ -37,7 +37,7 @@ def _bout(
     fppa: float = 2.0,
     lean: float = 1.0,
     repetitions: int = 3,
-    both_feet_s: float = 1.6,
+    both_feet_s: float = 1.4,
     arms: Arms = "hips",
     wobble: float = 0.8,
     level: float = 0.0,
@@ -57,7 +57,7 @@ def _bout(
         ),
         static_drop_deg=static,
         both_feet_s=both_feet_s,
-        single_leg_s=1.4,
+        single_leg_s=1.0,
         arms=arms,
         wobble_deg=wobble,
         repetitions=tuple(
@@ -66,9 +66,9 @@ def _bout(
                 pelvic_drop_deg=drop + float(rng.normal(0, 0.8)),
                 fppa_deg=fppa + float(rng.normal(0, 1.2)),
                 trunk_lean_deg=lean + float(rng.normal(0, 0.8)),
-                down_s=float(rng.uniform(1.0, 1.3)),
-                up_s=float(rng.uniform(0.9, 1.2)),
-                rest_s=float(rng.uniform(0.5, 0.8)),
+                down_s=float(rng.uniform(0.95, 1.2)),
+                up_s=float(rng.uniform(0.85, 1.05)),
+                rest_s=float(rng.uniform(0.4, 0.6)),
             )
             for _ in range(repetitions)
         ),
@@ -80,7 +80,8 @@ def _clip(name: str, seed: int, task: Task, note: str, *bouts: Bout, camera: Cam
     rng = np.random.default_rng([7, seed])
     person = random_person(rng)
     clothes = random_clothes(rng)
-    fitting = Camera(yaw_deg=float(rng.normal(0, 2)), roll_deg=float(rng.normal(0, 0.6)), distance_m=2.9, fov_deg=44)
+    yaw_deg, roll_deg = float(rng.normal(0, 2)), float(rng.normal(0, 0.6))
+    fitting = Camera(yaw_deg=yaw_deg, roll_deg=roll_deg, distance_m=3.0, fov_deg=46, height_m=1.05)
     return ClipSpec(
         name=name,
         seed=seed,
@@ -106,8 +107,8 @@ def sample_specs() -> tuple[ClipSpec, ...]:
         8,
         squat,
         "Both legs in one recording, standing on both feet before and between: the left leg shows a drop.",
-        _bout(squat, "left", 81, 58, drop=7, static=5, fppa=5, lean=2, both_feet_s=1.8),
-        _bout(squat, "right", 82, 60, drop=1, static=1, fppa=3, lean=1, both_feet_s=1.8),
+        _bout(squat, "left", 81, 58, drop=7, static=5, fppa=5, lean=2, repetitions=2),
+        _bout(squat, "right", 82, 60, drop=1, static=1, fppa=3, lean=1, repetitions=2),
     )
     dim = _clip(
         "squat_left_dim_laptop",
@@ -142,10 +143,10 @@ def sample_specs() -> tuple[ClipSpec, ...]:
         ),
         _clip(
             "squat_left_valgus_only",
-            3,
+            13,
             squat,
             "The knee moves inwards; the pelvis stays level.",
-            _bout(squat, "left", 3, 60, drop=0.5, fppa=15.0),
+            _bout(squat, "left", 131, 60, drop=0.5, fppa=15.0),
         ),
         _clip(
             "squat_right_drop_valgus",
@@ -166,7 +167,7 @@ def sample_specs() -> tuple[ClipSpec, ...]:
             6,
             "forward_step_down",
             "From standing on both feet on the step.",
-            _bout("forward_step_down", "right", 6, 62, drop=4, static=2, fppa=7),
+            _bout("forward_step_down", "right", 6, 68, drop=4, static=2, fppa=7),
         ),
         _clip(
             "lateral_step_down_left",
