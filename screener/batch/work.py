@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -124,6 +126,18 @@ def do(job: Job) -> Outcome:
         return _screen_again(job) if job.landmarks is not None else _screen_video(job)
     except Exception as error:
         return Outcome(job.sha256, Failure.of(error), kept=False)
+    finally:
+        _give_memory_back()
+
+
+def _give_memory_back() -> None:
+    """Return what is free to the system.
+
+    Each recording has its own threads, and glibc keeps what they freed in arenas that grow apart: without this, a
+    process held 14 % more after 100 recordings than after 30.
+    """
+    with suppress(OSError, AttributeError):  # Another C library, which has no need of it.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _screen_video(job: Job) -> Outcome:
