@@ -9,6 +9,7 @@ from screener.pose import write_pose_track
 from screener.report.curves import write_curves_svg
 from screener.report.film import write_annotated_film
 from screener.report.page import Still, stills_of, write_page
+from screener.report.paper import write_paper
 from screener.report.tables import write_repetitions_csv, write_signals_parquet
 from screener.screening import Screening, write_screening
 from screener.video import Codec
@@ -22,6 +23,7 @@ __all__ = [
     "write_annotated_film",
     "write_curves_svg",
     "write_page",
+    "write_paper",
     "write_repetitions_csv",
     "write_report",
     "write_signals_parquet",
@@ -52,7 +54,8 @@ def write_report(
     out_dir.mkdir(parents=True, exist_ok=True)
     stills = stills_of(screening, video_path, blur_face=blur_face) if video_path is not None else ()
     write_page(screening, page := out_dir / "report.html", stills)
-    written = [page]
+    write_paper(screening, paper := out_dir / "report.pdf", stills)
+    written = [page, paper]
     if video_path is not None:
         film = out_dir / ("annotated.mp4" if codec == "h264" else "annotated.webm")
         write_annotated_film(screening, video_path, film, codec, blur_face, progress)

@@ -1,0 +1,96 @@
+"""`report.pdf`: two pages for the chart and one to take home, set by Typst from the same words as the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import typst
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from PIL import Image
+
+from screener.files import write_atomically
+from screener.report.contents import contents_of
+from screener.report.curves import as_svg
+from screener.report.figures import draw_overview, draw_repetitions
+from screener.report.page import Still
+from screener.screening import Screening
+
+__all__ = ["write_paper"]
+
+#: Stands for a letter that the font does not have; a note says so.
+_NO_LETTER = "·"
+_NOTE = f"{_NO_LETTER} stands for a letter that this paper's font lacks; report.html shows it. "
+
+_FOOTER = "Movement check: not a medical device and not a diagnosis."
+
+
+def write_paper(
+    screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, paper: Literal["a4", "us-letter"] = "a4"
+) -> None:
+    """Write `report.pdf`: text that can be selected and searched, tagged for reading aloud, the font inside.
+
+    The font is DejaVu Sans (Latin, Greek, Cyrillic and more). A letter that it lacks is printed as `·`, with
+    a note at the foot, and never as an empty box.
+    """
+    found, lacking = _printable(dataclasses.asdict(contents_of(screening)))
+    drawings: dict[str, Callable[[Screening], Figure]] = {}
+    if found["key"] is not None and screening.view is not None and screening.view.frontal:
+        drawings = {"overview": draw_overview, "repetitions": draw_repetitions}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, draw in drawings.items():
+            (root / f"{name}.svg").write_text(as_svg(draw, screening), encoding="utf-8")
+        for place, still in enumerate(stills):
+            Image.fromarray(still.rgb).save(root / f"{place}.jpg", quality=85)
+        found["figures"] = {name: f"{name}.svg" for name in drawings}
+        found["stills"] = [(f"{place}.jpg", _printable(still.caption)[0]) for place, still in enumerate(stills)]
+        found["paper"] = paper
+        found["footer"] = (_NOTE if lacking else "") + _FOOTER
+        (root / "contents.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+        template = files("screener.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")
+        (root / "report.typ").write_text(template, encoding="utf-8")
+        made = typst.compile(
+            str(root / "report.typ"),
+            root=str(root),
+            font_paths=[str(_fonts())],
+            ignore_system_fonts=True,
+            timestamp=int(datetime.fromisoformat(screening.created_at).timestamp()),
+        )
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(made)
+
+
+def _fonts() -> Path:
+    """DejaVu Sans comes with matplotlib, together with its licence."""
+    return Path(mpl.get_data_path(), "fonts", "ttf")
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """The letters that both weights have, and the line breaks."""
+    have = [set(FT2Font(str(_fonts() / name)).get_charmap()) for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")]
+    return frozenset(have[0] & have[1] | {ord("\n"), ord("\t")})
+
+
+def _printable(value: Any) -> tuple[Any, bool]:
+    """The same plain data with every letter that cannot be printed replaced; whether there was one."""
+    if isinstance(value, str):
+        said = "".join(letter if ord(letter) in _letters() else _NO_LETTER for letter in value)
+        return said, said != value
+    if isinstance(value, dict):
+        pairs = {key: _printable(each) for key, each in value.items()}
+        return {key: each for key, (each, _) in pairs.items()}, any(lacks for _, lacks in pairs.values())
+    if isinstance(value, list | tuple):
+        parts = [_printable(each) for each in value]
+        return [each for each, _ in parts], any(lacks for _, lacks in parts)
+    return value, False
