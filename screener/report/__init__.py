@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from screener.pose import write_pose_track
 from screener.report.curves import write_curves_svg
 from screener.report.film import write_annotated_film
+from screener.report.interchange import write_mot, write_trc
 from screener.report.page import Still, stills_of, write_page
 from screener.report.paper import write_paper
 from screener.report.tables import write_repetitions_csv, write_signals_parquet
@@ -22,11 +23,13 @@ __all__ = [
     "stills_of",
     "write_annotated_film",
     "write_curves_svg",
+    "write_mot",
     "write_page",
     "write_paper",
     "write_repetitions_csv",
     "write_report",
     "write_signals_parquet",
+    "write_trc",
 ]
 
 
@@ -37,6 +40,7 @@ def write_report(
     *,
     codec: Codec = "h264",
     blur_face: bool = False,
+    opensim: bool = False,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write every file of a report into a folder, which is made where it is missing.
@@ -46,6 +50,7 @@ def write_report(
         out_dir: where to; files of an earlier report are replaced.
         video_path: the recording, for the annotated film; None leaves the film out.
         codec, blur_face: of the film, see `write_annotated_film`.
+        opensim: write `markers_2d.trc` and a `.mot` for each trial as well; the first needs the person's height.
         progress: called now and then.
 
     Returns:
@@ -66,4 +71,11 @@ def write_report(
     write_signals_parquet(screening, signals := out_dir / "signals.parquet")
     first, *further = screening.looks
     write_pose_track(first, landmarks := out_dir / "landmarks.parquet", looks=tuple(further))
-    return [*written, curves, repetitions, result, signals, landmarks]
+    written += [curves, repetitions, result, signals, landmarks]
+    if opensim:
+        write_trc(screening, markers := out_dir / "markers_2d.trc")
+        written.append(markers)
+        for trial in range(len(screening.trials)):
+            write_mot(screening, trial, angles := out_dir / f"angles_2d_trial{trial + 1}.mot")
+            written.append(angles)
+    return written
