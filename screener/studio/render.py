@@ -268,16 +268,16 @@ class Renderer:
             if moving is not None:
                 shadow.render()
         # Only what people and their shadows cover is drawn anew: two thirds of the work saved.
-        left, top, right, bottom = self._touched(view, sun)
+        left, top, right_edge, bottom = self._touched(view, sun)
         height = self.size[1]
         self._target.use()
-        self._target.scissor = (left, height - bottom, right - left, bottom - top)
+        self._target.scissor = (left, height - bottom, right_edge - left, bottom - top)
         self._target.clear(0.5, 0.5, 0.5, depth=1.0)
         for lit, *_ in reversed(self._batches):
             lit.render()
         self._target.scissor = None
         picture = self._empty[1].copy()
-        picture[top:bottom, left:right] = self._read()[top:bottom, left:right]
+        picture[top:bottom, left:right_edge] = self._read()[top:bottom, left:right_edge]
         return picture
 
     def _touched(self, view: View, sun: Floats) -> tuple[int, int, int, int]:
