@@ -121,6 +121,14 @@ def sample_specs() -> tuple[ClipSpec, ...]:
     dim_look = Look(
         exposure=0.3, key=0.6, ambient=0.5, light_yaw_deg=70, warmth=0.8, blur_px=1.2, noise=0.03, jpeg_quality=60
     )
+    far_aside = _clip(
+        "squat_right_30_deg_aside",
+        10,
+        squat,
+        "Filmed from 30° aside, where FPPA cannot be read: to be refused.",
+        _bout(squat, "right", 101, 60, drop=4, static=2, fppa=10),
+        camera=aside,
+    )
     watched = _clip(
         "squat_right_bystander",
         11,
@@ -178,14 +186,7 @@ def sample_specs() -> tuple[ClipSpec, ...]:
         ),
         both,
         replace(dim, look=dim_look),
-        _clip(
-            "squat_right_30_deg_aside",
-            10,
-            squat,
-            "Filmed from 30° aside, where FPPA cannot be read: to be refused.",
-            _bout(squat, "right", 101, 60, drop=4, static=2, fppa=10),
-            camera=aside,
-        ),
+        replace(far_aside, measurable=False),
         replace(
             watched,
             room=replace(watched.room, bystander=other, bystander_clothes=worn, bystander_at_m=(1.0, -0.7)),

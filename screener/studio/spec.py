@@ -195,6 +195,7 @@ class ClipSpec:
     box_height_m: float | None = None
     fps: float = 30.0
     note: str = ""
+    measurable: bool = True  # False: who screens it must say why they cannot
 
 
 _CLIP = TypeAdapter(ClipSpec)

@@ -137,6 +137,7 @@ def write_truth(spec: ClipSpec, frames: list[FrameTruth], quiets: list[Quiet], b
         "box_height_m": round(box_height_m, 3),
         "camera": {"facing": camera.facing, "yaw_deg": camera.yaw_deg, "roll_deg": camera.roll_deg},
         "note": spec.note,
+        "measurable": spec.measurable,
         "repetitions": [repetition for one in sets for repetition in one["repetitions"]],
         "sets": sets,
     }
