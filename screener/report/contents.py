@@ -11,7 +11,7 @@ from screener.assessment.norms import measure_words
 from screener.assessment.rubrics import RubricScore, load_rubrics
 from screener.measures import MEASURES, MeasuredTrial, MeasureName, NotMeasured
 from screener.plan import Plan, PlannedPhase
-from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, short_name, title, unit_sign
+from screener.report.words import FACING, HEADLINE_MEASURES, number, reading_in_words, short_name, title, unit_sign
 from screener.screening import Screening
 from screener.terms import Task
 
@@ -251,9 +251,6 @@ def _rubric(score: RubricScore) -> Table:
     return Table(result, ("Item", "Score", "Read from, or why not"), rows)
 
 
-_FACING = {"anterior": "front", "posterior": "back", "sagittal": "side", "oblique": "front or back, at an angle"}
-
-
 def _recording(screening: Screening) -> tuple[str, ...]:
     source, view = screening.source, screening.view
     said = [f"{source['width_px']} × {source['height_px']} pixels"]
@@ -264,7 +261,7 @@ def _recording(screening: Screening) -> tuple[str, ...]:
     said[0] += "; a mirror image, turned back." if source.get("mirrored") else "."
     if view is not None:
         said.append(
-            f"Seen from the {_FACING[view.facing]}; the person is turned by {number(view.yaw_deg)}° and the picture "
+            f"Seen from the {FACING[view.facing]}; the person is turned by {number(view.yaw_deg)}° and the picture "
             f"tilted by {number(view.roll_deg)}°. Quality {view.quality:.0%} of a good recording."
         )
     return (*said, *screening.warnings)

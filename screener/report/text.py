@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
+from screener.report.words import FACING, title
 from screener.screening import Screening
 
 __all__ = ["screening_as_text"]
-
-_TASKS = {
-    "single_leg_squat": "single-leg squat",
-    "forward_step_down": "forward step-down",
-    "lateral_step_down": "lateral step-down",
-}
 
 _COLUMNS: tuple[tuple[str, MeasureName], ...] = (
     ("pelvic drop", "pelvic_drop_deg"),
@@ -26,7 +21,7 @@ def screening_as_text(screening: Screening) -> str:
     view = screening.view
     lines = [_headline(screening)]
     if view is not None:
-        lines.append(f"Seen from the {_FACING[view.facing]}, turned {view.yaw_deg:+.0f}°, quality {view.quality:.0%}")
+        lines.append(f"Seen from the {FACING[view.facing]}, turned {view.yaw_deg:+.0f}°, quality {view.quality:.0%}")
     lines += [f"Note: {warning}" for warning in screening.warnings]
     for trial in screening.trials:
         lines += ["", *_trial(trial)]
@@ -42,9 +37,6 @@ def screening_as_text(screening: Screening) -> str:
     return "\n".join(lines)
 
 
-_FACING = {"anterior": "front", "posterior": "back", "sagittal": "side", "oblique": "front, at an angle"}
-
-
 def _headline(screening: Screening) -> str:
     source = screening.source
     duration = f", {source['duration_s']:.1f} s" if source.get("duration_s") else ""
@@ -54,14 +46,13 @@ def _headline(screening: Screening) -> str:
 
 def _trial(trial: MeasuredTrial) -> list[str]:
     counted = sum(rep.counted for rep in trial.repetitions)
-    side = f"{trial.stance_side} leg" if trial.stance_side != "unknown" else "which leg is unknown"
     quiet = ""
     if trial.quiet_stance is not None:
         feet = "both feet" if trial.quiet_stance.kind == "bilateral" else "one leg"
         quiet = f"; changes counted from standing on {feet}"
     lines = [
-        f"{_TASKS[trial.task].capitalize()}, {side}: {counted} of {len(trial.repetitions)} repetitions counted{quiet}",
-        f"  {'':<11}" + "".join(f"{title:>23}" for title, _ in _COLUMNS),
+        f"{title(trial)}: {counted} of {len(trial.repetitions)} repetitions counted{quiet}",
+        f"  {'':<11}" + "".join(f"{name:>23}" for name, _ in _COLUMNS),
     ]
     lines += [_repetition(rep) for rep in trial.repetitions]
     if counted:

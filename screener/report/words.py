@@ -7,7 +7,16 @@ from screener.assessment.patterns import TASK_WORDS
 from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
 from screener.terms import StanceSide
 
-__all__ = ["HEADLINE_MEASURES", "leg_in_words", "number", "reading_in_words", "short_name", "title", "unit_sign"]
+__all__ = [
+    "FACING",
+    "HEADLINE_MEASURES",
+    "leg_in_words",
+    "number",
+    "reading_in_words",
+    "short_name",
+    "title",
+    "unit_sign",
+]
 
 #: What a first glance needs, and how it is called there: shorter than in running text.
 HEADLINE_MEASURES: dict[MeasureName, str] = {
@@ -15,6 +24,14 @@ HEADLINE_MEASURES: dict[MeasureName, str] = {
     "fppa_deg": "Knee inward (FPPA)",
     "trunk_lean_deg": "Trunk lean",
     "knee_flexion_deg": "Knee bend",
+}
+
+#: Which side of the person the camera saw.
+FACING: dict[str, str] = {
+    "anterior": "front",
+    "posterior": "back",
+    "sagittal": "side",
+    "oblique": "front or back, at an angle",
 }
 
 

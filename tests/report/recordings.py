@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from screener import Screening, screen_track
+from screener.assessment import assess
 from screener.pipeline import Settings, with_plan
 from screener.plan import load_intake
 from screener.screening import Subject
 
-__all__ = ["CLIP", "with_a_plan", "with_an_excluded_repetition", "with_many_repetitions", "with_nobody"]
+__all__ = [
+    "CLIP",
+    "with_a_plan",
+    "with_an_excluded_repetition",
+    "with_both_legs",
+    "with_many_repetitions",
+    "with_nobody",
+]
 
 CLIP = "sls_right_drop_and_valgus"
 
@@ -53,3 +61,11 @@ def with_a_plan(screening: Screening, **answers: object) -> Screening:
         "red_flags": [],
     }
     return with_plan(screening, load_intake(calm | answers))
+
+
+def with_both_legs(screening: Screening) -> Screening:
+    """The same trial twice, once told as the other leg's."""
+    (moved,), (measured,) = screening.motion.trials, screening.trials
+    trials = (replace(measured, stance_side="left"), measured)
+    motion = replace(screening.motion, trials=(replace(moved, stance_side="left"), moved))
+    return replace(screening, trials=trials, motion=motion, assessment=assess(trials))
