@@ -16,6 +16,7 @@ import numpy as np
 from screener.assessment import assess, withhold_scores
 from screener.measures import measure_trial
 from screener.measures.reading import instants_to_read
+from screener.memory import give_memory_back
 from screener.motion import Motion, read_motion
 from screener.plan import Intake, Plan, load_intake, make_plan
 from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
@@ -128,6 +129,7 @@ def _second_look(video: VideoSource, track: PoseTrack, motion: Motion, tell: Pro
     wanted = [at for trial in motion.trials for at in instants_to_read(trial)]
     if not wanted:
         return ()
+    give_memory_back()  # of the first model, before the second comes
     times_s = track.times_s
     nearest = np.unique([int(np.argmin(np.abs(times_s - at))) for at in wanted])
     windows = [(float(times_s[i]), float(times_s[i])) for i in nearest]
