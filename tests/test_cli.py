@@ -57,6 +57,7 @@ def test_analyze_prints_the_result_and_writes_every_file(
         "annotated.mp4",
         "curves.svg",
         "report.html",
+        "report.pdf",
     }
 
 
