@@ -13,7 +13,7 @@ def give_memory_back() -> None:
 
     A pose model has threads of its own, and glibc keeps what they freed in arenas that grow apart: without this, a
     process held 14 % more after 100 recordings than after 30, and a recording of 10 minutes needed 50 MB more at
-    its peak than one of 10 s instead of 35.
+    its peak than one of 10 s instead of 40.
     """
     with suppress(OSError, AttributeError):  # Another C library, which has no need of it.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
