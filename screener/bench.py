@@ -41,11 +41,10 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-# The recording: a person stands still, then does five repetitions, in 20 s.
-_CLIP = "sls_left_steady.mp4"
+# The recording: a person stands still, then does five repetitions, in 20 s. Any clip of a squat at 30 frames a
+# second will do; its truth says when it moves.
+_CLIP = "sls_left_steady"
 _FPS = 30
-_STILL_FRAMES = 20  # of the clip's beginning, before the person moves (its truth has the first repetition at 0.8 s)
-_BETWEEN_FRAMES = 153  # of the clip until it stands between its second and third repetition
 _DURATION_S = 20.0
 
 #: A bound holds in the median of this many rounds.
@@ -116,15 +115,18 @@ def measure_memory(folder: Path, long_s: float = _LONG_S) -> Bound:
 
 
 def write_recording(path: Path, duration_s: float = _DURATION_S) -> Path:
-    """A recording made of a sample clip: quiet stance, then two repetitions of 5 s and three of 7 s, as fit in."""
+    """A recording made of a sample clip: quiet stance, then five repetitions, or three where no more fit in."""
     from screener.data import data_path
     from screener.video import VideoWriter, open_video
 
-    with open_video(data_path("sample_videos", _CLIP)) as source:
+    truth = json.loads(data_path("sample_videos", f"{_CLIP}.truth.json").read_text(encoding="utf-8"))
+    first, second, third = truth["repetitions"][:3]
+    with open_video(data_path("sample_videos", f"{_CLIP}.mp4")) as source:
         clip = [frame.rgb for frame in source]
-    moving = [*clip[:_BETWEEN_FRAMES], *clip] if duration_s * _FPS >= _BETWEEN_FRAMES + len(clip) else clip
-    still = [*clip[:_STILL_FRAMES], *clip[_STILL_FRAMES - 1 : 0 : -1]]
-    waiting = islice(cycle(still), max(0, round(duration_s * _FPS) - len(moving)))
+    before = clip[: int(first["start_s"] * _FPS)]
+    two = clip[: round((second["end_s"] + third["start_s"]) / 2 * _FPS)]
+    moving = [*two, *clip] if duration_s * _FPS >= len(two) + len(clip) else clip
+    waiting = islice(cycle([*before, *before[:0:-1]]), max(0, round(duration_s * _FPS) - len(moving)))
     with VideoWriter(path, fps=_FPS) as out:
         for rgb in chain(waiting, moving):
             out.write(rgb)
