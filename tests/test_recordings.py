@@ -120,3 +120,14 @@ def test_however_it_is_stored_the_answer_is_the_same(
     assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
     assert value(trial) == pytest.approx(value(original), abs=within_deg)
     assert values(trial) == pytest.approx(values(original), abs=within_deg)
+
+
+@pytest.mark.parametrize("clip", NAMES)
+def test_tempo_and_a_still_foot_lie_within_their_intervals(clip: str, screened: Callable[[str], Screening]) -> None:
+    truth = json.loads(clip_named(clip).with_suffix(".truth.json").read_text(encoding="utf-8"))["repetitions"]
+    (trial,) = screened(clip).trials
+    for repetition, true in zip(trial.repetitions, truth, strict=True):
+        for name, expected in (("tempo_s", true["end_s"] - true["start_s"]), ("foot_drift_pct", 0.0)):
+            reading = repetition.measures[name]
+            assert isinstance(reading, Measurement)
+            assert reading.low <= expected <= reading.high, (name, reading, expected)
