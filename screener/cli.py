@@ -1,4 +1,4 @@
-"""The command line: `screener demo`, `analyze`, `models`, `doctor`. Heavy imports wait inside the commands."""
+"""The command line: `screener demo`, `analyze`, `serve` and the others. Heavy imports wait inside the commands."""
 
 from __future__ import annotations
 
@@ -206,6 +206,22 @@ def plan(
 
     made = make_plan(findings_from_json(read_screening(screening)), load_intake(intake), programme)
     print(json_format.dumps(plan_to_dict(made), ensure_ascii=False, indent=2) if json else plan_as_text(made))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Where to listen; else SCREENER_HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Else SCREENER_PORT, else 8000.", min=0, max=65535)] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; else SCREENER_DATA_DIR.")] = None,
+) -> None:
+    """Start the service: the self-check page, the clinic's pages and the API, on this machine alone.
+
+    What it needs is made at the first start. Further settings are environment variables; docs/operations.md
+    names them all.
+    """
+    from api.server import run
+
+    run(host=host, port=port, data_dir=data_dir)
 
 
 @app.command()

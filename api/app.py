@@ -1,0 +1,29 @@
+"""The application: settings in, a FastAPI out. Everything else is a route, a record or a job."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api.routes import health
+from api.settings import Settings
+
+__all__ = ["create_app"]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service with these settings, or with those of the environment."""
+    settings = (settings or Settings()).prepared()
+    # The usual pages of documentation load their scripts from another host: docs/api.md and /openapi.json instead.
+    app = FastAPI(title="Screener", version=version("screener"), lifespan=_lifespan, docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.include_router(health.router)
+    return app

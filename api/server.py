@@ -1,0 +1,32 @@
+"""Starting the service: what `screener serve` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import uvicorn
+
+from api.app import create_app
+from api.settings import Settings
+
+__all__ = ["run"]
+
+# Open event streams end by themselves when the service stops; who does not within this is cut.
+_FAREWELL_S = 3
+
+
+def run(*, host: str | None = None, port: int | None = None, data_dir: Path | None = None) -> None:
+    """Serve until interrupted. What is not given comes from the environment."""
+    given = {"host": host, "port": port, "data_dir": data_dir}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    app = create_app(settings)
+    print(f"Screener answers on http://{settings.host}:{settings.port}/ - stop it with Ctrl-C.", flush=True)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_FAREWELL_S,
+    )
