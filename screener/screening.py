@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from screener.assessment import AssessedTrial, Assessment
+from screener.assessment import SCHEMA_VERSION, AssessedTrial, Assessment
 from screener.errors import BadDataFile
 from screener.files import write_atomically
 from screener.measures import MeasuredTrial
@@ -26,8 +26,6 @@ __all__ = [
     "screening_to_dict",
     "write_screening",
 ]
-
-SCHEMA_VERSION = "1.0"
 
 
 @dataclass(frozen=True, slots=True)

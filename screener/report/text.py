@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
-from screener.report.words import FACING, title
+from screener.report.words import FACING, number, title
 from screener.screening import Screening
 
 __all__ = ["screening_as_text"]
@@ -68,6 +68,7 @@ def _repetition(rep: MeasuredRepetition) -> str:
 
 
 def _value(reading: Reading) -> str:
+    """As `reading_in_words`, without the unit, which the last line names."""
     if isinstance(reading, Measurement):
-        return f"{reading.value:.1f} ({reading.low:.1f} … {reading.high:.1f})"
+        return f"{number(reading.value)} [{number(reading.low)} to {number(reading.high)}]"
     return "not measured"
