@@ -8,8 +8,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.front_door import FrontDoor
 from api.routes import health
 from api.settings import Settings
+from api.sign_in import SignIn
 
 __all__ = ["create_app"]
 
@@ -26,4 +28,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Screener", version=version("screener"), lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.include_router(health.router)
+    app.add_middleware(SignIn)
+    app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
     return app

@@ -49,12 +49,16 @@ class FrontDoor:
     Args:
         app: what stands behind the door.
         hosts: the names under which this server answers, besides loopback.
+        origins: whose pages may call besides our own, such as `https://screener.example.org`.
         https: tell browsers to come by HTTPS only (clinic mode, with TLS by the proxy in front).
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), *, https: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str] = (), origins: Iterable[str] = (), *, https: bool = False
+    ) -> None:
         self._app = app
         self._hosts = LOOPBACK_HOSTS | {host.lower() for host in hosts}
+        self._origins = frozenset(origin.lower() for origin in origins)
         self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,6 +92,8 @@ class FrontDoor:
         if len(hosts) != 1 or _hostname(hosts[0]) not in self._hosts:
             return 421, "Unknown host", "This server does not answer under that name. Use the address it was given."
         origins = headers.getlist("origin")
+        if len(origins) == 1 and origins[0].lower() in self._origins:
+            return None
         if origins and not (len(origins) == 1 and _same_place(origins[0], hosts[0])):
             return 403, "Foreign origin", "The request came from a page of another site. Use this server's own pages."
         # An <img> or <video> of another page has no Origin, but browsers say where it stands.
