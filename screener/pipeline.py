@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screener.assessment import assess, withhold_scores
 from screener.measures import measure_trial
@@ -25,7 +26,7 @@ from screener.screening import Screening, Subject
 from screener.terms import Side, Task
 from screener.video import VideoSource, open_video
 
-__all__ = ["Progress", "Settings", "plan_for", "screen", "screen_track", "with_plan"]
+__all__ = ["Progress", "Settings", "plan_for", "screen", "screen_track", "times_to_look_closely", "with_plan"]
 
 #: Told how far the work is: what is being done, and how much of it, 0..1.
 Progress = Callable[[str, float], None]
@@ -57,7 +58,11 @@ class Settings:
 
 
 def screen(
-    video: str | Path | VideoSource, settings: Settings | None = None, *, progress: Progress | None = None
+    video: str | Path | VideoSource,
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+    already: tuple[PoseTrack, ...] = (),
 ) -> Screening:
     """Screen one recording.
 
@@ -65,6 +70,8 @@ def screen(
         video: a file, or any source of frames; a second look needs one that can be read again.
         settings: what is known about it.
         progress: called now and then.
+        already: looks taken while the frames came in (`screener.live`): the first stands for the look at every
+            frame, a second for those instants of the close look that it holds.
 
     Raises:
         UnreadableVideo: the recording cannot be read; the error says what to do.
@@ -78,17 +85,20 @@ def screen(
 
     tell = progress or (lambda what, share: None)
     duration_s = video.info.duration_s or 0.0
-    with PoseEstimator("full") as estimator:
-        track = estimator.track(
-            video, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
-        )
+    if already:
+        track = already[0]
+    else:
+        with PoseEstimator("full") as estimator:
+            track = estimator.track(
+                video, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
+            )
     track = mend_left_right_flips(track)
     track = replace(track, source=_source(video), warnings=track.warnings).with_warnings(*video.warnings)
 
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
     if settings.second_look and motion.view is not None and motion.view.frontal:
-        looks = (track, *_second_look(video, track, motion, tell))
+        looks = (track, *_second_look(video, track, motion, tell, already[1:]))
     return _screening(looks, motion, settings)
 
 
@@ -124,23 +134,62 @@ def with_plan(screening: Screening, intake: Intake, programme: str = "evidence")
     return replace(screening, assessment=assessment, plan=plan)
 
 
-def _second_look(video: VideoSource, track: PoseTrack, motion: Motion, tell: Progress) -> tuple[PoseTrack, ...]:
-    """The heavy model, averaged with its mirror image, at the few frames where numbers are read."""
+def times_to_look_closely(track: PoseTrack, motion: Motion) -> NDArray[np.float64]:
+    """The times of the few frames where numbers are read, `(frame,)`, rising."""
     wanted = [at for trial in motion.trials for at in instants_to_read(trial)]
-    if not wanted:
+    nearest = np.unique([int(np.argmin(np.abs(track.times_s - at))) for at in wanted])
+    return np.asarray(track.times_s[nearest.astype(np.intp)], dtype=np.float64)
+
+
+def _second_look(
+    video: VideoSource, track: PoseTrack, motion: Motion, tell: Progress, already: tuple[PoseTrack, ...]
+) -> tuple[PoseTrack, ...]:
+    """The heavy model, averaged with its mirror image, at the few frames where numbers are read."""
+    wanted = times_to_look_closely(track, motion)
+    looks = [_only(look, wanted) for look in already]
+    missing = np.setdiff1d(wanted, np.concatenate([np.empty(0), *(look.times_s for look in looks)]))
+    if len(missing):
+        give_memory_back()  # of the first model, before the second comes
+        windows = [(float(at), float(at)) for at in missing]
+        done = iter(range(1, len(windows) + 1))
+        with PoseEstimator("heavy") as estimator:
+            looks += [
+                estimator.look_closely(
+                    video.read_windows(windows),
+                    track,
+                    progress=lambda _: tell("looking closely", min(1.0, next(done, len(windows)) / len(windows))),
+                )
+            ]
+    if not any(look.found.any() for look in looks):
         return ()
-    give_memory_back()  # of the first model, before the second comes
-    times_s = track.times_s
-    nearest = np.unique([int(np.argmin(np.abs(times_s - at))) for at in wanted])
-    windows = [(float(times_s[i]), float(times_s[i])) for i in nearest]
-    done = iter(range(1, len(windows) + 1))
-    with PoseEstimator("heavy") as estimator:
-        look = estimator.look_closely(
-            video.read_windows(windows),
-            track,
-            progress=lambda _: tell("looking closely", min(1.0, next(done, len(windows)) / len(windows))),
-        )
-    return (replace(look, source=track.source),) if look.found.any() else ()
+    return (replace(_joined(looks), source=track.source),)
+
+
+def _only(look: PoseTrack, times_s: NDArray[np.float64]) -> PoseTrack:
+    """The frames of a look that were taken at one of these times."""
+    rows = np.isin(look.times_s, times_s)
+    return replace(
+        look,
+        times_s=look.times_s[rows],
+        image_px=look.image_px[rows],
+        world_m=look.world_m[rows],
+        visibility=look.visibility[rows],
+        flipped=look.flipped[rows],
+    )
+
+
+def _joined(looks: Sequence[PoseTrack]) -> PoseTrack:
+    """Looks of one model at different frames as one, in the order of time."""
+    times_s = np.concatenate([look.times_s for look in looks])
+    order = np.argsort(times_s)
+    return replace(
+        looks[0],
+        times_s=times_s[order],
+        image_px=np.concatenate([look.image_px for look in looks])[order],
+        world_m=np.concatenate([look.world_m for look in looks])[order],
+        visibility=np.concatenate([look.visibility for look in looks])[order],
+        flipped=np.concatenate([look.flipped for look in looks])[order],
+    )
 
 
 def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings) -> Screening:

@@ -1,12 +1,13 @@
 """From frames to a `PoseTrack`: where one person's joints are in every frame. The only room that knows MediaPipe."""
 
-from screener.pose.estimator import PoseEstimator
+from screener.pose.estimator import Follower, PoseEstimator
 from screener.pose.flips import mend_left_right_flips
 from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
 from screener.pose.track import PoseTrack, read_pose_track, write_pose_track
 
 __all__ = [
     "LANDMARKS",
+    "Follower",
     "Landmark",
     "PoseEstimator",
     "PoseTrack",

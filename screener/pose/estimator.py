@@ -19,7 +19,7 @@ from screener.pose.bundles import bundle_path
 from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
 from screener.pose.track import PoseTrack
 
-__all__ = ["PoseEstimator", "PoseFrame"]
+__all__ = ["Follower", "PoseEstimator", "PoseFrame"]
 
 # MediaPipe's tracking mode smooths landmarks with One Euro filters whose strength follows the time between
 # frames. Telling it that frames are this far apart makes the filters pass everything through, so tracking mode
@@ -131,7 +131,7 @@ class PoseEstimator:
             progress: called with each frame's time in seconds.
         """
         growing, size_px = _Growing(), (0, 0)
-        follow = _Follow(self)
+        follow = Follower(self)
         for frame in frames:
             height, width = frame.rgb.shape[:2]
             size_px = (round(width * frame.scale), round(height * frame.scale))
@@ -164,6 +164,10 @@ class PoseEstimator:
             if progress is not None:
                 progress(frame.time_s)
         return self._finish(growing, size_px, ())
+
+    def count_people(self, rgb: NDArray[np.uint8]) -> int:
+        """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""
+        return len(_distinct(self._people_alone(rgb, _CANDIDATES)))
 
     def mirror_averaged(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`."""
@@ -228,8 +232,8 @@ class PoseEstimator:
         )
 
 
-class _Follow:
-    """Keeps the tracking landmarker on one person."""
+class Follower:
+    """Keeps the tracking landmarker of an estimator on one person: what `track` does, a frame at a time."""
 
     def __init__(self, estimator: PoseEstimator) -> None:
         self._estimator = estimator
@@ -240,7 +244,7 @@ class _Follow:
         self._most_people = 0
 
     def next(self, frame: PoseFrame) -> NDArray[np.float32] | None:
-        """The followed person's landmarks in the next frame, or None."""
+        """The followed person's landmarks in the next frame, `(33, 6)` in pixels of its `rgb`, or None."""
         rgb = frame.rgb
         if self._last is None or frame.time_s - self._last_s > _JUMP_S:
             rgb = self._choose(rgb)
