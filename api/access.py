@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -70,7 +70,8 @@ class Principal:
         user_id: the account; None for the personal principal and for machines.
         key_id: the API key of a machine.
         session_id: the session of a user.
-        name: as the audit trail names them.
+        name: as pages greet them.
+        csrf_token: what a user's changes must carry besides the cookie.
     """
 
     kind: Literal["personal", "user", "machine"]
@@ -81,6 +82,7 @@ class Principal:
     key_id: str | None = None
     session_id: str | None = None
     name: str = ""
+    csrf_token: str | None = field(default=None, repr=False)
 
     def may(self, permission: Permission) -> bool:
         """Whether they have that permission."""

@@ -28,6 +28,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Screener", version=version("screener"), lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.include_router(health.router)
-    app.add_middleware(SignIn)
+    app.add_middleware(SignIn, personal=settings.mode == "personal")
     app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
     return app

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.refusal import Refusal, refuse
 
 __all__ = ["CSP", "DOCUMENT_CSP", "LOOPBACK_HOSTS", "FrontDoor"]
 
@@ -79,14 +80,10 @@ class FrontDoor:
 
         if wrong is None:
             await self._app(scope, receive, send_with_headers)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": wrong[1]})
         else:
-            await _refuse(send_with_headers, *wrong)
+            await refuse(scope, receive, send_with_headers, wrong)
 
-    def _wrong(self, scope: Scope) -> tuple[int, str, str] | None:
-        """Status, title and detail of the refusal; None where all is well."""
+    def _wrong(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _hostname(hosts[0]) not in self._hosts:
@@ -120,15 +117,3 @@ def _same_place(origin: str, host: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
-
-
-async def _refuse(send: Send, status: int, title: str, detail: str) -> None:
-    problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    body = json.dumps(problem).encode()
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

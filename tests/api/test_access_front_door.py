@@ -30,7 +30,7 @@ def client() -> TestClient:
         await socket.send_text(principal.name)
         await socket.close()
 
-    app.add_middleware(SignIn)
+    app.add_middleware(SignIn, personal=True)
     app.add_middleware(FrontDoor, ["clinic.example"], ["https://records.example"])
     return TestClient(app, base_url=_OWN)
 
