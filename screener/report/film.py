@@ -1,4 +1,4 @@
-"""The annotated film: the recording again, with the skeleton, the angles, the repetition counter and what is said."""
+"""The annotated film: the recording beside itself with skeleton, angles and repetition counter, slow at each bottom."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName
+from screener.files import write_atomically
+from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
 from screener.measures.error_model import raw_estimate
 from screener.motion import Trial
 from screener.pose import Landmark
@@ -27,7 +28,16 @@ from screener.video import Codec, Picture, VideoWriter, open_video
 if TYPE_CHECKING:
     from screener.pipeline import Progress
 
-__all__ = ["annotate", "annotate_still", "blur_face_of", "write_annotated_film"]
+__all__ = [
+    "Drawn",
+    "Pace",
+    "Words",
+    "annotate",
+    "annotate_still",
+    "blur_face_of",
+    "typical_repetition",
+    "write_annotated_film",
+]
 
 _Points = NDArray[np.float64]
 _Colour: TypeAlias = tuple[int, int, int]
@@ -41,11 +51,69 @@ _BAND: _Colour = (22, 24, 28)
 _TEXT: _Colour = (245, 245, 245)
 _FAINT: _Colour = (185, 190, 196)
 
-# Larger pictures cost time and show nothing more.
-_LARGEST_SIDE_PX = 1280
+# Two of these stand side by side in the film: together they fill a screen of Full HD.
+_LARGEST_SIDE_PX = 960
 
 # Sub-pixel drawing: cv2 takes integers in this many binary fractions.
 _SHIFT = 4
+
+# About each bottom the film runs this many times slower, for this long before and after it.
+_SLOWER = 3.0
+_SLOW_S = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words as they were drawn: in which half and how far from the top; whether they change with every picture."""
+
+    said: str
+    half: int
+    from_top_px: float
+    live: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A picture of the film, and every word in it."""
+
+    rgb: Picture
+    words: tuple[Words, ...]
+
+    @property
+    def caption(self) -> str:
+        """What is said and lasts, a line a row of the picture."""
+        rows: dict[tuple[int, float], list[str]] = {}
+        for words in self.words:
+            if not words.live:
+                rows.setdefault((words.half, words.from_top_px), []).append(words.said)
+        return "\n".join(" ".join(rows[at]) for at in sorted(rows))
+
+
+class Pace:
+    """Which time of the film shows which time of the recording: slower about each counted bottom."""
+
+    def __init__(self, screening: Screening) -> None:
+        bottoms = [rep.bottom_s for trial in screening.trials for rep in trial.repetitions if rep.counted]
+        edges: list[float] = []
+        for bottom_s in sorted(bottoms):
+            if edges and bottom_s - _SLOW_S <= edges[-1]:
+                edges[-1] = bottom_s + _SLOW_S
+            else:
+                edges += [max(0.0, bottom_s - _SLOW_S), bottom_s + _SLOW_S]
+        self._edges = edges
+
+    def is_slow(self, time_s: float) -> bool:
+        """Whether the film runs slower at this time of the recording."""
+        return int(np.searchsorted(self._edges, time_s, side="right")) % 2 == 1
+
+    def film_s(self, time_s: float) -> float:
+        """The time in the film that shows this time of the recording."""
+        within = [min(max(time_s - start_s, 0.0), end_s - start_s) for start_s, end_s in self._slow]
+        return time_s + (_SLOWER - 1.0) * sum(within)
+
+    @property
+    def _slow(self) -> list[tuple[float, float]]:
+        return list(zip(self._edges[::2], self._edges[1::2], strict=True))
 
 
 def write_annotated_film(
@@ -55,46 +123,84 @@ def write_annotated_film(
     codec: Codec = "h264",
     blur_face: bool = False,
     progress: Progress | None = None,
+    *,
+    poster: Path | None = None,
 ) -> None:
-    """Write the recording with what was found drawn into it, each picture at its own time.
+    """Write the recording beside itself with what was found drawn in; each picture once, slower about each bottom.
 
     Nothing is cropped or moved: below the whole picture a band of fixed height holds the words. A mirrored
-    recording comes unmirrored, as it was measured.
+    recording comes unmirrored, as it was measured. What is said and lasts is in the file's caption track too.
 
     Args:
         screening: of this recording.
         video_path: the recording; it is read again.
         path: the film; its suffix must fit `codec`.
         codec: `h264` (mp4) or `vp9` (webm).
-        blur_face: make the measured person's face unreadable. Other people in the picture are not touched.
+        blur_face: make the measured person's face unreadable, in both halves. Other people are not touched.
         progress: called now and then.
+        poster: where to write the picture of a typical bottom, as JPEG; of the first frame where there is none.
 
     Raises:
         UnreadableVideo: the recording cannot be read.
     """
     mirrored = bool(screening.source.get("mirrored", False))
+    pace = Pace(screening)
+    wanted_s = next((rep.bottom_s for trial in screening.trials if (rep := typical_repetition(trial))), 0.0)
+    shown: Drawn | None = None
+    missed_s = np.inf
     with open_video(video_path, mirrored=mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
         duration_s = source.info.duration_s or 0.0
-        with VideoWriter(path, source.info.fps_mean or 30.0, codec) as film:
+        with VideoWriter(path, source.info.fps_mean or 30.0, codec, captions=True) as film:
             artist: _Artist | None = None
+            caption, since_s, at_s = "", 0.0, 0.0
             for frame in source:
                 if artist is None:
                     artist = _Artist(screening, frame.rgb.shape[1], frame.rgb.shape[0], frame.scale)
-                film.write(artist.draw(frame.rgb, frame.time_s, blur_face), frame.time_s)
+                drawn = artist.draw(frame.rgb, frame.time_s, blur_face)
+                at_s = pace.film_s(frame.time_s)
+                film.write(drawn.rgb, at_s)
+                if drawn.caption != caption:
+                    if caption:
+                        film.caption(caption, since_s, at_s)
+                    caption, since_s = drawn.caption, at_s
+                if abs(frame.time_s - wanted_s) < missed_s:
+                    shown, missed_s = drawn, abs(frame.time_s - wanted_s)
                 if progress is not None and duration_s:
                     progress("drawing", min(1.0, frame.time_s / duration_s))
+            if caption:
+                film.caption(caption, since_s, at_s + 1.0 / (source.info.fps_mean or 30.0))
+    if poster is not None and shown is not None:
+        with write_atomically(poster) as temporary:
+            Image.fromarray(shown.rgb).save(temporary, "JPEG", quality=85)
 
 
-def annotate(screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0) -> Picture:
+def typical_repetition(trial: MeasuredTrial) -> MeasuredRepetition | None:
+    """The repetition whose knee alignment is nearest to the trial's; None where none was read."""
+    middle = trial.summary["fppa_deg"]
+    return min(
+        (rep for rep in trial.repetitions if isinstance(rep.measures["fppa_deg"], Measurement)),
+        key=lambda rep: abs(_value(rep.measures["fppa_deg"]) - _value(middle)),
+        default=None,
+    )
+
+
+def _value(reading: Reading) -> float:
+    return reading.value if isinstance(reading, Measurement) else 0.0
+
+
+def annotate(
+    screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0, blur_face: bool = False
+) -> Drawn:
     """One picture of the recording as the film shows it. `scale` is that of its `Frame`."""
-    return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, False)
+    return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, blur_face)
 
 
 def annotate_still(
     screening: Screening, rgb: Picture, time_s: float, *, scale: float = 1.0, blur_face: bool = False
 ) -> Picture:
-    """As `annotate`, without the band of words: what stands in it belongs under a still as text."""
-    return _Artist(screening, rgb.shape[1], rgb.shape[0], scale).draw(rgb, time_s, blur_face)[: rgb.shape[0]]
+    """As `annotate`, the drawn half alone, without the band: what stands there belongs under a still as text."""
+    drawn = annotate(screening, rgb, time_s, scale=scale, blur_face=blur_face)
+    return np.ascontiguousarray(drawn.rgb[: rgb.shape[0], rgb.shape[1] :])
 
 
 def blur_face_of(rgb: Picture, centre_px: _Points, radius_px: float) -> Picture:
@@ -144,6 +250,25 @@ class _Label:
     said: str
     at_px: _Points
     towards: int
+    live: bool
+
+
+class _Pen:
+    """Writes into a picture and keeps what it wrote."""
+
+    def __init__(self, into: ImageDraw.ImageDraw, half_px: int) -> None:
+        self._into, self._half_px = into, half_px
+        self.words: list[Words] = []
+
+    def write(self, x: float, y: float, said: str, live: bool, font: ImageFont.FreeTypeFont, fill: _Colour) -> None:
+        """Words from their upper left corner."""
+        self._into.text((round(x), round(y)), said, font=font, fill=fill)
+        self.words.append(Words(said, int(x >= self._half_px), y, live))
+
+    def outline(self, x: float, y: float, said: str, live: bool, font: ImageFont.FreeTypeFont) -> None:
+        """Outlined words from the middle of their left edge."""
+        self._into.text((x, y), said, font=font, fill=_TEXT, anchor="lm", stroke_width=2, stroke_fill=_EDGE)
+        self.words.append(Words(said, int(x >= self._half_px), y, live))
 
 
 class _Artist:
@@ -166,23 +291,27 @@ class _Artist:
         self._size = self._fitted_size()
         self._pad = round(0.6 * self._size)
         self._step = round(1.42 * self._size)
+        self._pace = Pace(screening)
         self.band_px = 2 * self._pad + _ROWS * self._step
 
-    def draw(self, rgb: Picture, time_s: float, blur_face: bool) -> Picture:
-        """The picture with its band: `(height + band, width, rgb)`."""
+    def draw(self, rgb: Picture, time_s: float, blur_face: bool) -> Drawn:
+        """The picture as recorded, beside it as measured, and the band: `(height + band, 2 * width, rgb)`."""
         at = self._frame_at(time_s)
         picture = self._without_face(rgb, time_s) if blur_face else rgb
-        canvas = np.empty((self._height + self.band_px, self._width, 3), dtype=np.uint8)
-        canvas[: self._height] = picture
+        canvas = np.empty((self._height + self.band_px, 2 * self._width, 3), dtype=np.uint8)
+        canvas[: self._height, : self._width] = picture
+        measured = np.ascontiguousarray(picture)
+        measured = measured.copy() if measured is rgb else measured
         canvas[self._height :] = _BAND
         moment = self._moment(time_s)
-        labels = self._draw_body(canvas[: self._height], at, moment) if at is not None else []
+        labels = self._draw_body(measured, at, moment) if at is not None else []
+        canvas[: self._height, self._width :] = measured
         image = Image.fromarray(canvas)
-        pen = ImageDraw.Draw(image)
+        pen = _Pen(ImageDraw.Draw(image), self._width)
         for label in labels:
             self._write_label(pen, label)
         self._write_band(pen, time_s, at, moment)
-        return np.asarray(image, dtype=np.uint8)
+        return Drawn(np.asarray(image, dtype=np.uint8), tuple(pen.words))
 
     # What is going on ------------------------------------------------------------------------------------------------
 
@@ -259,12 +388,13 @@ class _Artist:
         gap = np.array([1.2 * outer * self._size, 0.0])
         labels: list[_Label] = []
         time_s = float(self._times_s[at])
-        knee_said = self._read(moment, "fppa_deg", time_s) or self._now(moment, "fppa_deg", at)
+        knee_read = self._read(moment, "fppa_deg", time_s)
+        knee_said = knee_read or self._now(moment, "fppa_deg", at)
         if knee_said is not None and np.isfinite(knee).all():
-            labels.append(_Label(f"knee {knee_said}", knee + gap, outer))
+            labels.append(_Label(f"knee {knee_said}", knee + gap, outer, live=knee_read is None))
         drop_said = self._read(moment, "pelvic_drop_deg", time_s)
         if drop_said is not None and np.isfinite(across).all():
-            labels.append(_Label(f"drop {drop_said}", free_hip + 0.3 * across - gap, -outer))
+            labels.append(_Label(f"drop {drop_said}", free_hip + 0.3 * across - gap, -outer, live=False))
         return labels
 
     def _stroke(self, canvas: Picture, start: _Points, end: _Points, colour: _Colour, width: int) -> None:
@@ -289,14 +419,14 @@ class _Artist:
             cv2.circle(canvas, centre, (radius + 1) << _SHIFT, _EDGE, -1, cv2.LINE_AA, _SHIFT)
             cv2.circle(canvas, centre, radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
 
-    def _write_label(self, pen: ImageDraw.ImageDraw, label: _Label) -> None:
-        """Outlined words, kept inside the picture."""
+    def _write_label(self, pen: _Pen, label: _Label) -> None:
+        """Outlined words, kept inside the half that is drawn into."""
         font = _font(self._size, True)
         wide = font.getlength(label.said) + 4
         left = label.at_px[0] - (wide if label.towards < 0 else 0)
         x = min(max(left, 2), self._width - wide)
         y = min(max(label.at_px[1], 0.8 * self._size), self._height - 0.8 * self._size)
-        pen.text((x, y), label.said, font=font, fill=_TEXT, anchor="lm", stroke_width=2, stroke_fill=_EDGE)
+        pen.outline(self._width + x, y, label.said, label.live, font)
 
     # The band --------------------------------------------------------------------------------------------------------
 
@@ -308,42 +438,48 @@ class _Artist:
                 return size
         return 9
 
-    def _write_band(self, pen: ImageDraw.ImageDraw, time_s: float, at: int | None, moment: _Moment) -> None:
+    def _write_band(self, pen: _Pen, time_s: float, at: int | None, moment: _Moment) -> None:
+        """Under the recording what is going on, under the drawn half the numbers."""
         plain, bold = _font(self._size, False), _font(self._size, True)
-        left, right = self._pad, self._width - self._pad
-        y = self._height + self._pad
+        left, top = self._pad, self._height + self._pad
 
-        def put(x: float, said: str, *, font: ImageFont.FreeTypeFont = plain, fill: _Colour = _TEXT) -> None:
-            pen.text((x, y), said, font=font, fill=fill)
+        def put(
+            x: float,
+            row: int,
+            said: str,
+            *,
+            live: bool = False,
+            font: ImageFont.FreeTypeFont = plain,
+            fill: _Colour = _TEXT,
+        ) -> None:
+            pen.write(x, top + row * self._step, said, live, font, fill)
 
         if moment.trial is None:
-            put(left, "Movement check", font=bold)
-            for said in self._wrapped(self._screening.nothing_because or "Nothing could be measured.", _ROWS - 1):
-                y += self._step
-                put(left, said)
+            put(left, 0, "Movement check", font=bold)
+            why = self._screening.nothing_because or "Nothing could be measured."
+            for row, said in enumerate(self._wrapped(why, _ROWS - 1, 2 * self._width), start=1):
+                put(left, row, said)
             return
         _, measured = self._trials[moment.trial]
-        put(left, title(measured), font=bold)
-        clock = f"{number(time_s)} s"
-        put(right - plain.getlength(clock), clock, fill=_FAINT)
-        for said in self._wrapped(self._phase(measured, moment, time_s), _PHASE_ROWS):
-            y += self._step
-            put(left, said)
-        y = self._height + self._pad + (1 + _PHASE_ROWS) * self._step
-        stance = self._stance(moment)
-        if stance is None:
+        put(left, 0, title(measured), font=bold)
+        phase = self._phase(measured, moment, time_s)
+        for row, said in enumerate(self._wrapped(phase, _PHASE_ROWS, self._width), start=1):
+            put(left, row, said)
+        slow = " · slow motion" if self._pace.is_slow(time_s) else ""
+        put(left, 1 + _PHASE_ROWS, f"{number(time_s)} s{slow}", live=True, fill=_FAINT)
+        if self._stance(moment) is None:
             return
-        now_x, read_x = left + plain.getlength(_NAMES_WIDE), left + plain.getlength(_NAMES_WIDE + _NOW_WIDE)
-        put(now_x, "now", fill=_FAINT)
-        put(read_x, f"at bottom {moment.last_read.index}" if moment.last_read else "at the bottom", fill=_FAINT)
-        for measure, name in HEADLINE_MEASURES.items():
-            y += self._step
-            put(left, name)
-            put(now_x, self._now(moment, measure, at) or "–")
-            if moment.last_read is not None:
-                put(read_x, reading_in_words(measure, moment.last_read.measures[measure]), font=plain)
-        y += self._step
-        put(left, "± and brackets: 95 % interval. A movement check.", fill=_FAINT)
+        put(left, 2 + _PHASE_ROWS, "± and brackets: 95 % interval. A movement check.", fill=_FAINT)
+        names_x = self._width + self._pad
+        now_x, read_x = names_x + plain.getlength(_NAMES_WIDE), names_x + plain.getlength(_NAMES_WIDE + _NOW_WIDE)
+        put(now_x, 0, "now", live=True, fill=_FAINT)
+        read = moment.last_read
+        put(read_x, 0, f"at bottom {read.index}" if read else "at the bottom", live=read is None, fill=_FAINT)
+        for row, (measure, name) in enumerate(HEADLINE_MEASURES.items(), start=1):
+            put(names_x, row, name, live=read is None)
+            put(now_x, row, self._now(moment, measure, at) or "–", live=True)
+            if read is not None:
+                put(read_x, row, reading_in_words(measure, read.measures[measure]))
 
     def _now(self, moment: _Moment, measure: MeasureName, at: int | None) -> str | None:
         """A live value with the interval of a raw reading; None where there is none.
@@ -385,9 +521,9 @@ class _Artist:
             return f"Standing still on {feet}: changes are counted from here"
         return f"{counted.capitalize()} of {len(reps)}"
 
-    def _wrapped(self, said: str, most_rows: int) -> list[str]:
+    def _wrapped(self, said: str, most_rows: int, width_px: int) -> list[str]:
         """The words in rows that fit; what is too long for the band ends in an ellipsis."""
-        font, width = _font(self._size, False), self._width - 2 * self._pad
+        font, width = _font(self._size, False), width_px - 2 * self._pad
         rows = [""]
         for word in said.split():
             longer = f"{rows[-1]} {word}".strip()
@@ -400,9 +536,10 @@ class _Artist:
         return rows
 
 
-# The band: a title, two rows for what is going on, the head of the table, its rows, and what the figures are.
-_PHASE_ROWS = 2
-_ROWS = 1 + _PHASE_ROWS + 1 + len(HEADLINE_MEASURES) + 1
+# The band: on the left a title, rows for what is going on, the time, and what the figures are; on the right a table
+# with a head, which is one row shorter.
+_PHASE_ROWS = 3
+_ROWS = 1 + _PHASE_ROWS + 2
 
 _NAMES_WIDE = "Knee inward (FPPA)  "
 _NOW_WIDE = "−88 ± 88°   "

@@ -1,4 +1,4 @@
-"""Files for OpenSim: landmarks in the picture's plane as `.trc`, angles in the picture as `.mot`. Both are 2D."""
+"""Files for movement laboratories: landmarks as `.trc` and `.c3d`, angles as `.mot`. All are 2D, seen by one camera."""
 
 from __future__ import annotations
 
@@ -14,26 +14,87 @@ from screener.pose.landmarks import LANDMARKS
 from screener.report.curves import signal_of
 from screener.screening import Screening
 
-__all__ = ["MOT_COLUMNS", "write_mot", "write_trc"]
+__all__ = ["MOT_COLUMNS", "write_c3d", "write_mot", "write_trc"]
 
 _Values = NDArray[np.float64]
 
 # Hip to ankle as part of the stature: Winter's thigh (0.245) and shank (0.246).
 _LEG_OF_STATURE = 0.491
 
+_2D = "2D, seen by one camera, estimated"
+
 #: The columns of a `.mot` beside `time`; each is the course of the signal of that name, seen in the picture.
 MOT_COLUMNS: tuple[MeasureName, ...] = ("fppa_deg", "trunk_lean_deg", "knee_flexion_deg")
 
 
 def write_trc(screening: Screening, path: Path) -> None:
-    """Write the smoothed landmarks as marker positions, at an even rate.
+    """Write the smoothed landmarks as marker positions for OpenSim, at an even rate, in metres.
 
-    OpenSim's axes: x forward, y up, z to the person's right. One camera gives no depth: x is 0 throughout. The
-    origin is the lower ankle in the first frame that shows both. Metres come from the person's
-    height, of which the leg is 0.491. A missing position is left blank.
+    x forward, y up, z to the person's right. One camera gives no depth: x is 0 throughout. A missing position is
+    left blank. Where the metres and the origin come from stands at `_in_metres`.
 
     Raises:
         WrongUse: the person's height is not known, and without it a picture has no metres.
+    """
+    rate, times_s, up, right = _in_metres(screening)
+    count = len(LANDMARKS)
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate!r}\t{rate!r}\t{len(times_s)}\t{count}\tm\t{rate!r}\t1\t{len(times_s)}",
+        "Frame#\tTime\t" + "\t\t\t".join(LANDMARKS) + "\t\t",
+        "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, count + 1)),
+        "",
+    ]
+    for frame, time_s in enumerate(times_s):
+        cells = [
+            cell
+            for mark in range(count)
+            for cell in (
+                ("0.0", repr(float(up[frame, mark])), repr(float(right[frame, mark])))
+                if np.isfinite(up[frame, mark])
+                else ("", "", "")
+            )
+        ]
+        lines.append("\t".join((str(frame + 1), repr(float(time_s)), *cells)))
+    _write(path, lines)
+
+
+def write_c3d(screening: Screening, path: Path) -> None:
+    """Write the smoothed landmarks as the points of a C3D, at an even rate, in metres. Needs the extra `c3d`.
+
+    The axes are those that laboratories use: x forward and always 0, y to the person's left, z up. A missing
+    position is NaN with a residual of −1, which is how C3D says that a point was not seen.
+
+    Raises:
+        WrongUse: the height is not known, as for `write_trc`; or the extra is not installed.
+    """
+    try:
+        import ezc3d
+    except ImportError as error:
+        raise WrongUse("C3D needs a package that is not installed.", "Install screener[c3d].") from error
+    rate, times_s, up, right = _in_metres(screening)
+    made = ezc3d.c3d()
+    point = made["parameters"]["POINT"]
+    point["RATE"]["value"] = [rate]
+    point["UNITS"]["value"] = ("m",)
+    point["LABELS"]["value"] = LANDMARKS
+    made.add_parameter("POINT", "DESCRIPTIONS", [_2D] * len(LANDMARKS))
+    made.add_parameter("SCREENER", "NOTE", [_2D])
+    points = np.ones((4, len(LANDMARKS), len(times_s)))
+    seen = np.isfinite(up).T
+    points[:3] = np.where(seen, np.stack([np.zeros_like(seen, np.float64), -right.T, up.T]), np.nan)
+    made["data"]["points"] = points
+    made["data"]["meta_points"]["residuals"] = np.where(seen, 0.0, -1.0)[None]
+    with write_atomically(path) as temporary:
+        made.write(str(temporary))
+
+
+def _in_metres(screening: Screening) -> tuple[float, _Values, _Values, _Values]:
+    """The even rate and times, and `(frame, landmark)` up and to the person's right, in metres.
+
+    The origin is the lower ankle in the first frame that shows both. Metres come from the person's height, of
+    which the leg is 0.491.
     """
     joints = screening.motion.joints
     height_m = screening.subject.height_m
@@ -49,29 +110,7 @@ def write_trc(screening: Screening, path: Path) -> None:
     # Seen from the front the person's right is at the picture's left.
     right = (joints.px[..., 0] - origin[0]) * scale * (1 if behind else -1)
     up = (origin[1] - joints.px[..., 1]) * scale
-    at = [_resampled(joints.times_s, each, times_s) for each in (up, right)]
-
-    count = len(LANDMARKS)
-    lines = [
-        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
-        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
-        f"{rate!r}\t{rate!r}\t{len(times_s)}\t{count}\tm\t{rate!r}\t1\t{len(times_s)}",
-        "Frame#\tTime\t" + "\t\t\t".join(LANDMARKS) + "\t\t",
-        "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, count + 1)),
-        "",
-    ]
-    for frame, time_s in enumerate(times_s):
-        cells = [
-            cell
-            for mark in range(count)
-            for cell in (
-                ("0.0", repr(float(at[0][frame, mark])), repr(float(at[1][frame, mark])))
-                if np.isfinite(at[0][frame, mark])
-                else ("", "", "")
-            )
-        ]
-        lines.append("\t".join((str(frame + 1), repr(float(time_s)), *cells)))
-    _write(path, lines)
+    return rate, times_s, *(_resampled(joints.times_s, each, times_s) for each in (up, right))
 
 
 def write_mot(screening: Screening, trial: int, path: Path) -> None:
@@ -87,7 +126,7 @@ def write_mot(screening: Screening, trial: int, path: Path) -> None:
     ]
     side = screening.trials[trial].stance_side
     lines = [
-        f"{path.stem}: 2D, seen by one camera, estimated; stance side {side}",
+        f"{path.stem}: {_2D}; stance side {side}",
         "version=1",
         f"nRows={len(times_s)}",
         f"nColumns={1 + len(MOT_COLUMNS)}",

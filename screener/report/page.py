@@ -17,11 +17,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from screener.files import write_atomically
-from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName
+from screener.measures import MeasuredRepetition, Measurement, MeasureName
 from screener.report.contents import Contents, contents_of
 from screener.report.curves import as_svg, draw_curves
 from screener.report.figures import draw_depth, draw_overview, draw_repetitions
-from screener.report.film import annotate_still
+from screener.report.film import annotate_still, typical_repetition
 from screener.report.words import HEADLINE_MEASURES, reading_in_words, title
 from screener.screening import Screening
 from screener.video import Picture, open_video
@@ -84,7 +84,7 @@ def _wanted(screening: Screening) -> Iterator[tuple[float, str]]:
         read = [rep for rep in trial.repetitions if isinstance(rep.measures["fppa_deg"], Measurement)]
         if not read:
             continue
-        typical = min(read, key=lambda rep: abs(_value(rep, "fppa_deg") - _middle(trial)))
+        typical = typical_repetition(trial) or read[0]
         furthest = max(read, key=lambda rep: _value(rep, "fppa_deg"))
         chosen = {typical.index: "the one nearest to the middle"}
         if len(read) > 1:
@@ -102,11 +102,6 @@ def _wanted(screening: Screening) -> Iterator[tuple[float, str]]:
 def _value(rep: MeasuredRepetition, measure: MeasureName) -> float:
     reading = rep.measures[measure]
     return reading.value if isinstance(reading, Measurement) else float("nan")
-
-
-def _middle(trial: MeasuredTrial) -> float:
-    reading = trial.summary["fppa_deg"]
-    return reading.value if isinstance(reading, Measurement) else 0.0
 
 
 def _frame_time(screening: Screening, at_s: float) -> float:

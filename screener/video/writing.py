@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
@@ -36,6 +38,16 @@ _ENCODERS: dict[Codec, tuple[str, dict[str, str], tuple[str, ...]]] = {
     ),
 }
 
+# How words are kept beside the pictures: FFmpeg's name of the kind, and whether their length stands before them
+# (3GPP TS 26.245, 5.17).
+_CAPTIONS: dict[Codec, tuple[str, bool]] = {"h264": ("mov_text", True), "vp9": ("webvtt", False)}
+
+# FFmpeg opens no track of words without a style, which players replace by their own.
+_CAPTION_STYLE = (
+    b"[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour\nStyle: Default,sans-serif,16,&Hffffff\n"
+    b"[Events]\nFormat: Layer, Start, End, Style, Text\n"
+)
+
 # Every usual frame rate fits exactly: 24, 25, 30, 60, 120 and 30000/1001.
 _TICKS_PER_S = 60_000
 
@@ -43,12 +55,14 @@ _TICKS_PER_S = 60_000
 class VideoWriter:
     """A context manager: `with VideoWriter("out.mp4", fps=30) as out: out.write(rgb)`.
 
-    Each picture is shown at the time given with it, or, where none is given, at its number ÷ fps. The file is
-    put in its place when the block ends without an error; else nothing is left behind.
+    Each picture is shown at the time given with it, or, where none is given, at its number ÷ fps. With
+    `captions`, words can be added in a track of their own. The file is put in its place when the block ends
+    without an error; else nothing is left behind.
     """
 
-    def __init__(self, path: str | Path, fps: float, codec: Codec = "h264") -> None:
+    def __init__(self, path: str | Path, fps: float, codec: Codec = "h264", *, captions: bool = False) -> None:
         self._path = Path(path)
+        self._captions = _CAPTIONS[codec] if captions else None
         self._encoder, self._options, suffixes = _ENCODERS[codec]
         if self._path.suffix.lower() not in suffixes:
             raise WrongUse(f"{codec} cannot be written into {self._path.name}.", f"Name it {' or '.join(suffixes)}.")
@@ -62,6 +76,7 @@ class VideoWriter:
         self._temporary: Path | None = None
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
+        self._words: SubtitleStream | None = None
 
     def __enter__(self) -> VideoWriter:
         handle, name = tempfile.mkstemp(suffix=self._path.suffix, prefix=".writing-", dir=self._path.parent)
@@ -85,6 +100,12 @@ class VideoWriter:
             self._stream = self._begun(
                 self._container, rgb.shape[1] + rgb.shape[1] % 2, rgb.shape[0] + rgb.shape[0] % 2
             )
+            if self._captions is not None:
+                words = self._container.add_stream(self._captions[0])
+                assert isinstance(words, SubtitleStream)
+                words.codec_context.subtitle_header = _CAPTION_STYLE
+                words.metadata["language"] = "eng"
+                self._words = words
         if rgb.shape != self._shape:
             raise WrongUse(f"Expected a picture of shape {self._shape}, got {rgb.shape}.", "Keep the size.")
         tick = round((self._written / self._fps if time_s is None else time_s) * _TICKS_PER_S)
@@ -102,6 +123,17 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
         self._written += 1
         self._last_tick = tick
+
+    def caption(self, said: str, start_s: float, end_s: float) -> None:
+        """Adds words that hold from one time to another, in the order of their times, after the first picture."""
+        if self._container is None or self._words is None or self._captions is None:
+            raise WrongUse("The writer has no track for words.", "Open it with captions=True and write a picture.")
+        text = said.encode()
+        packet = Packet(len(text).to_bytes(2, "big") + text if self._captions[1] else text)
+        packet.stream, packet.time_base = self._words, Fraction(1, 1000)
+        packet.pts = packet.dts = round(1000 * start_s)
+        packet.duration = max(1, round(1000 * end_s) - round(1000 * start_s))
+        self._container.mux(packet)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,4 +1,4 @@
-"""The film keeps every picture, its place and its time; draws what was read; and can hide a face."""
+"""The film keeps every picture and its place, slows at each bottom, draws what was read, and can hide a face."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
+import cv2
+import matplotlib as mpl
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from screener import Screening
 from screener.pose import Landmark
-from screener.report.film import annotate, blur_face_of, write_annotated_film
+from screener.report.film import Pace, Words, annotate, blur_face_of, write_annotated_film
+from screener.report.words import HEADLINE_MEASURES, reading_in_words
 from screener.video import Frame, Picture, VideoWriter, open_video
-from tests.clips import reencode
+from tests.clips import encode, reencode
 from tests.conftest import clip_named
 from tests.report.recordings import CLIP, with_an_excluded_repetition, with_nobody
 
@@ -47,23 +52,51 @@ def test_every_picture_is_there_at_its_own_time_and_place(
     )
     with open_video(short_clip) as before, open_video(film) as after:
         pairs = list(zip(before, after, strict=True))
-        height_px = before.info.height_px
-        assert after.info.width_px == before.info.width_px
+        height_px, width_px = before.info.height_px, before.info.width_px
+        assert after.info.width_px == 2 * width_px
+    pace = Pace(screened(CLIP))
     # A WebM counts in milliseconds.
-    assert all(abs(a.time_s - b.time_s) <= 0.001 for a, b in pairs)
+    assert all(abs(pace.film_s(a.time_s) - b.time_s) <= 0.001 for a, b in pairs)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    # Away from the body a picture stays what it was, to the coder's noise: the view moves nowhere.
+    # The left half is the recording, to the coder's noise; away from the body the right half is too.
     for a, b in pairs:
-        corner = np.s_[: height_px // 3, : a.rgb.shape[1] // 5]
-        assert np.mean(np.abs(a.rgb[corner].astype(int) - b.rgb[:height_px][corner].astype(int))) < 8
+        corner = np.s_[: height_px // 3, : width_px // 5]
+        left, right = b.rgb[:height_px, :width_px], b.rgb[:height_px, width_px:]
+        for drawn, seen in ((left, a.rgb), (right[corner], a.rgb[corner])):
+            assert np.mean(np.abs(seen.astype(int) - drawn.astype(int))) < 8
+
+
+def test_the_film_runs_three_times_slower_about_each_bottom_and_never_back(
+    screened: Callable[[str], Screening],
+) -> None:
+    screening = screened(CLIP)
+    pace = Pace(screening)
+    for rep in screening.trials[0].repetitions:
+        for at_s, speed in ((rep.bottom_s, 3.0), (rep.start_s - 0.02, 1.0)):
+            ran_s = pace.film_s(at_s + 0.01) - pace.film_s(at_s - 0.01)
+            assert ran_s == pytest.approx(speed * 0.02, abs=1e-9)
+            assert pace.is_slow(at_s) == (speed > 1)
+    times_s = [pace.film_s(at) for at in screening.looks[0].times_s]
+    assert times_s == sorted(set(times_s))
+    assert times_s[0] == screening.looks[0].times_s[0]
+
+
+def test_two_bottoms_close_together_are_one_slow_stretch(screened: Callable[[str], Screening]) -> None:
+    screening = screened(CLIP)
+    (trial,) = screening.trials
+    first = trial.repetitions[0]
+    near = replace(first, index=2, bottom_s=first.bottom_s + 0.5)
+    pace = Pace(replace(screening, trials=(replace(trial, repetitions=(first, near)),)))
+    # 0.4 s before the first to 0.4 s after the second.
+    assert pace.film_s(100.0) == pytest.approx(100.0 + 2 * 1.3)
 
 
 def test_the_stance_limb_is_drawn_where_the_joints_are(screened: Callable[[str], Screening]) -> None:
     screening = screened(CLIP)
     bottom_s = screening.trials[0].repetitions[0].bottom_s
     frame = frame_at(screening, bottom_s)
-    drawn = annotate(screening, frame.rgb, frame.time_s)
+    drawn = annotate(screening, frame.rgb, frame.time_s).rgb[:, frame.rgb.shape[1] :]
     at = int(np.argmin(np.abs(screening.motion.joints.times_s - frame.time_s)))
     for name in ("RIGHT_HIP", "RIGHT_KNEE", "RIGHT_ANKLE"):
         x, y = screening.motion.joints.px[at, Landmark[name]].round().astype(int)
@@ -77,9 +110,11 @@ def test_words_never_leave_the_picture_and_the_band_is_opaque(screened: Callable
     for width, height in ((640, 480), (480, 640), (320, 240), (1280, 720)):
         picture: Picture = np.full((height, width, 3), 127, dtype=np.uint8)
         drawn = annotate(screening, picture, rep.bottom_s, scale=640 / width)
-        band = drawn[height:]
+        band = drawn.rgb[height:]
         ground = band[0, 0]
-        assert (band[:, -2:] == ground).all()
+        # Neither the words on the left run into those on the right nor these out of the picture.
+        for half in (band[:, :width], band[:, width:]):
+            assert (half[:, -2:] == ground).all()
         assert (band[-3:] == ground).all()
         assert (band != ground).any(axis=2).mean() > 0.02
 
@@ -87,20 +122,79 @@ def test_words_never_leave_the_picture_and_the_band_is_opaque(screened: Callable
 def test_an_excluded_repetition_says_so_and_a_counted_one_does_not(screened: Callable[[str], Screening]) -> None:
     good, excluded = screened(CLIP), with_an_excluded_repetition(screened(CLIP))
     frame = frame_at(good, good.trials[0].repetitions[1].bottom_s)
-    bands = [annotate(each, frame.rgb, frame.time_s)[frame.rgb.shape[0] :] for each in (good, excluded)]
-    said = [(band != band[0, 0]).any(axis=2) for band in bands]
-    # The second row of the band tells what is going on; the reason is the longer text.
-    rows = [np.flatnonzero(np.diff(each.any(axis=1).astype(int)) == 1) for each in said]
-    second = [each[row[1] : row[2], :] for each, row in zip(said, rows, strict=True)]
-    assert np.flatnonzero(second[1].any(axis=0)).max() > np.flatnonzero(second[0].any(axis=0)).max() + 100
+    said = [annotate(each, frame.rgb, frame.time_s).caption for each in (good, excluded)]
+    assert ["is not counted: bottom not visible" in " ".join(each.split()) for each in said] == [False, True]
 
 
-def test_nobody_gives_a_film_with_the_reason(screened: Callable[[str], Screening], short_clip: Path) -> None:
+def test_every_word_that_is_told_is_in_the_picture(screened: Callable[[str], Screening]) -> None:
+    """Each numeral that `Drawn.words` names is found where it says, by its shape."""
+    screening = screened(CLIP)
+    frame = frame_at(screening, screening.trials[0].repetitions[1].bottom_s + 0.2)
+    drawn = annotate(screening, frame.rgb, frame.time_s)
+    grey = cv2.cvtColor(drawn.rgb, cv2.COLOR_RGB2GRAY)
+    band = [words for words in drawn.words if words.from_top_px >= frame.rgb.shape[0]]
+    assert sum("[" in words.said for words in band) == 4
+    size = next(size for size in range(8, 60) if _drawn(band[0].said, size, bold=True).shape[1] >= _wide(grey, band[0]))
+    for words in band[1:]:
+        row = grey[int(words.from_top_px) - 2 : int(words.from_top_px) + 2 * size, words.half * frame.rgb.shape[1] :]
+        found = cv2.matchTemplate(row, _drawn(words.said, size, bold=False), cv2.TM_CCOEFF_NORMED)
+        assert found.max() > 0.9, words.said
+    # Other digits are not found.
+    row = grey[int(band[-1].from_top_px) - 2 : int(band[-1].from_top_px) + 2 * size, frame.rgb.shape[1] :]
+    other = band[-1].said.translate(str.maketrans("0123456789", "1234567890"))
+    assert cv2.matchTemplate(row, _drawn(other, size, bold=False), cv2.TM_CCOEFF_NORMED).max() < 0.9
+
+
+def _drawn(said: str, size: int, *, bold: bool) -> Picture:
+    """The words in light letters on dark, cut to their ink."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    font = ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", name)), size)
+    image = Image.new("L", (int(font.getlength(said)) + 8, 2 * size), 24)
+    ImageDraw.Draw(image).text((2, 2), said, font=font, fill=245)
+    drawn = np.asarray(image, dtype=np.uint8)
+    ink = np.argwhere(drawn > 60)
+    return np.ascontiguousarray(drawn[ink[:, 0].min() : ink[:, 0].max() + 1, ink[:, 1].min() : ink[:, 1].max() + 1])
+
+
+def _wide(grey: Picture, words: Words) -> int:
+    """How wide a row's ink is in the left half."""
+    row = grey[int(words.from_top_px) : int(words.from_top_px) + 12, : grey.shape[1] // 2]
+    ink = np.flatnonzero((row > 60).any(axis=0))
+    return int(ink.max() - ink.min() + 1)
+
+
+def test_the_caption_track_holds_each_repetition_s_numbers(
+    screened: Callable[[str], Screening], tmp_path: Path
+) -> None:
+    """A recording of a few pictures, one at each bottom and one after it, tells all of them."""
+    screening = screened(CLIP)
+    with open_video(clip_named(CLIP)) as source:
+        # With the first frame, from which time is counted.
+        wanted = [0.0, *(rep.bottom_s + after for rep in screening.trials[0].repetitions for after in (0, 0.1))]
+        times_s = screening.looks[0].times_s
+        nearest = [float(times_s[np.argmin(np.abs(times_s - at))]) for at in wanted]
+        frames = [(f.time_s, f.rgb) for f in source.read_windows([(at - 1e-6, at + 1e-6) for at in nearest])]
+    few = encode(tmp_path / "few.mp4", frames)
+    for codec, suffix in (("h264", "mp4"), ("vp9", "webm")):
+        film, poster = tmp_path / f"film.{suffix}", tmp_path / "poster.jpg"
+        write_annotated_film(screening, few, film, codec, poster=poster)  # type: ignore[arg-type]
+        with av.open(str(film)) as container:
+            packets = [bytes(packet) for packet in container.demux(container.streams.subtitles[0])]
+        cues = [(raw[2:] if codec == "h264" else raw).decode() for raw in packets]
+        for rep in screening.trials[0].repetitions:
+            for measure, name in HEADLINE_MEASURES.items():
+                line = f"{name} {reading_in_words(measure, rep.measures[measure])}"
+                assert any(f"at bottom {rep.index}\n" in cue and line in cue.splitlines() for cue in cues), line
+        assert Image.open(poster).size[0] == 2 * frames[0][1].shape[1]
+
+
+def test_nobody_gives_a_film_with_the_reason(screened: Callable[[str], Screening]) -> None:
     screening = with_nobody(screened(CLIP))
     picture: Picture = np.zeros((480, 640, 3), dtype=np.uint8)
     drawn = annotate(screening, picture, 0.0)
-    assert not drawn[:480].any()
-    assert (drawn[480:] > 200).any()
+    assert not drawn.rgb[:480].any()
+    assert (drawn.rgb[480:] > 200).any()
+    assert "Nobody could be found" in " ".join(drawn.caption.split())
 
 
 def test_a_face_is_hidden_and_the_rest_is_not(
@@ -111,7 +205,10 @@ def test_a_face_is_hidden_and_the_rest_is_not(
     for blurred, film in films.items():
         write_annotated_film(screening, short_clip, film, blur_face=blurred)
     with open_video(films[False]) as plain, open_video(films[True]) as hidden:
-        pairs = [(a.rgb, b.rgb) for a, b in zip(plain, hidden, strict=True)]
+        whole = [(a.rgb, b.rgb) for a, b in zip(plain, hidden, strict=True)]
+    width_px = whole[0][0].shape[1] // 2
+    # The face is hidden in both halves.
+    pairs = [(a[:, half], b[:, half]) for a, b in whole for half in (np.s_[:width_px], np.s_[width_px:])]
     nose = screening.motion.joints.px[10, Landmark.NOSE].round().astype(int)
     face = np.s_[nose[1] - 12 : nose[1] + 12, nose[0] - 12 : nose[0] + 12]
     knee = screening.motion.joints.px[10, Landmark.RIGHT_KNEE].round().astype(int)
