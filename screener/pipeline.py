@@ -107,10 +107,22 @@ def screen(
 _LARGEST_SIDE_PX = 1920
 
 
-def screen_track(looks: tuple[PoseTrack, ...], settings: Settings | None = None) -> Screening:
-    """Screen again from saved landmarks, without the video: the same numbers, with today's norms and measures."""
+def screen_track(
+    looks: tuple[PoseTrack, ...],
+    settings: Settings | None = None,
+    *,
+    correct: Callable[[Motion], Motion] | None = None,
+) -> Screening:
+    """Screen again from saved landmarks, without the video: the same numbers, with today's norms and measures.
+
+    Args:
+        looks: the first look and the further ones.
+        settings: what is known about the recording.
+        correct: mends what was read as motion before it is measured (screener/corrections.py).
+    """
     settings = settings or Settings()
-    return _screening(looks, read_motion(looks[0], task=settings.task, side=settings.side), settings)
+    motion = read_motion(looks[0], task=settings.task, side=settings.side)
+    return _screening(looks, correct(motion) if correct is not None else motion, settings)
 
 
 def plan_for(screening: Screening, intake: Intake | dict[str, Any], programme: str = "evidence") -> Plan:
