@@ -6,9 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI
 
+from api import problems
+from api.context import Service
 from api.front_door import FrontDoor
+from api.logs import RequestLog
 from api.routes import health
 from api.settings import Settings
 from api.sign_in import SignIn
@@ -18,7 +22,12 @@ __all__ = ["create_app"]
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    service: Service = app.state.service
+    service.open()
+    try:
+        yield
+    finally:
+        await to_thread.run_sync(service.close)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -27,7 +36,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The usual pages of documentation load their scripts from another host: docs/api.md and /openapi.json instead.
     app = FastAPI(title="Screener", version=version("screener"), lifespan=_lifespan, docs_url=None, redoc_url=None)
     app.state.settings = settings
+    app.state.service = service = Service(settings)
+    app.state.database = service.database
+    problems.install(app)
     app.include_router(health.router)
     app.add_middleware(SignIn, personal=settings.mode == "personal")
     app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
+    app.add_middleware(RequestLog)
     return app

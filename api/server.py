@@ -7,6 +7,7 @@ from pathlib import Path
 import uvicorn
 
 from api.app import create_app
+from api.logs import configure
 from api.settings import Settings
 
 __all__ = ["run"]
@@ -19,6 +20,7 @@ def run(*, host: str | None = None, port: int | None = None, data_dir: Path | No
     """Serve until interrupted. What is not given comes from the environment."""
     given = {"host": host, "port": port, "data_dir": data_dir}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    configure(settings.log_format)
     app = create_app(settings)
     print(f"Screener answers on http://{settings.host}:{settings.port}/ - stop it with Ctrl-C.", flush=True)
     uvicorn.run(

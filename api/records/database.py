@@ -26,20 +26,30 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
+        #: For reading alone.
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        #: For changing. On SQLite one writer comes after the other from the first statement on: one that read
+        #: first and wrote then would be refused whenever another had written in between.
+        self.writers = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def changing(self) -> Iterator[Session]:
         """A session whose changes are kept when the block ends well, and none of them when it does not."""
-        with self.sessions() as session, session.begin():
+        with self.writers() as session, session.begin():
             yield session
+
+    def scrub(self) -> None:
+        """After a deletion: what SQLite still holds of it beside the database file is written over."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.execution_options(begin="NONE").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def prepare(self) -> None:
         """Bring the tables to this version, from whichever they are of, and put in the row of the personal clinic."""
         from api.records.migrate import upgrade
 
         upgrade(self.engine)
-        with self.session() as session:
+        with self.changing() as session:
             if session.get(Clinic, PERSONAL_CLINIC_ID) is None:
                 session.add(Clinic(id=PERSONAL_CLINIC_ID, name="Personal"))
 
@@ -73,16 +83,19 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+        mode = connection.get_execution_options().get("begin", "DEFERRED")
+        if mode != "NONE":
+            connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
 
 
 def _session(request: Request) -> Iterator[Session]:
     database: Database = request.app.state.database
-    with database.sessions() as session:
+    with database.sessions() if request.method in ("GET", "HEAD") else database.writers() as session:
         yield session
 
 
-#: A session for this request. What a route changes it commits itself, before it answers.
+#: A session for this request, made for reading where the method reads. What a route changes it commits itself,
+#: before it answers.
 DbSession = Annotated[Session, Depends(_session)]

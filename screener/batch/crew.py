@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from screener.errors import ScreenerError, WrongUse
 
-__all__ = ["Crashed", "Crew", "cores", "hire", "work_through"]
+__all__ = ["Crashed", "Crew", "cores", "hire", "settle_in", "work_through"]
 
 _Job = TypeVar("_Job")
 _Done = TypeVar("_Done")
@@ -158,10 +158,10 @@ class _Processes(_Context):
     @staticmethod
     def _new() -> ProcessPoolExecutor:
         # Spawned, never forked: the threads of the numeric libraries do not survive a fork.
-        return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_settle_in)
+        return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=settle_in)
 
 
-def _settle_in() -> None:
+def settle_in() -> None:
     """A worker's first act: one core for it, an interrupt is the parent's to handle, and it dies with its parent."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
