@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -43,6 +43,20 @@ class TaskChoice(StrEnum):
     lateral_step_down = "lateral_step_down"
 
 
+class CodecChoice(StrEnum):
+    """The films as `--codec` names them."""
+
+    h264 = "h264"
+    vp9 = "vp9"
+
+
+class PaperChoice(StrEnum):
+    """The papers as `--paper` names them."""
+
+    a4 = "a4"
+    letter = "letter"
+
+
 class SideChoice(StrEnum):
     """The stance sides as `--side` names them."""
 
@@ -60,7 +74,9 @@ def demo(
     """
     from screener.data import data_path
 
-    _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, film=True)
+    from screener.report import write_report
+
+    _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, write_report)
 
 
 @app.command()
@@ -77,7 +93,17 @@ def analyze(
     json: Annotated[
         str | None, typer.Option(help="Write screening.json here instead of a report; - prints it and nothing else.")
     ] = None,
-    film: Annotated[bool, typer.Option(help="Write annotated.mp4.")] = True,
+    film: Annotated[bool, typer.Option(help="Write the annotated film.")] = True,
+    codec: Annotated[CodecChoice, typer.Option(help="Of the film: h264 is an mp4, vp9 a webm.")] = CodecChoice.h264,
+    blur_face: Annotated[
+        bool, typer.Option("--blur-face", help="Make the face unreadable in film and stills, after measuring.")
+    ] = False,
+    paper: Annotated[PaperChoice, typer.Option(help="Of report.pdf.")] = PaperChoice.a4,
+    opensim: Annotated[
+        bool, typer.Option("--opensim", help="Write .trc and .mot for OpenSim; needs --height-m.")
+    ] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="Write report.fhir.json for a clinic's records.")] = False,
+    c3d: Annotated[bool, typer.Option("--c3d", help="Write markers_2d.c3d; needs --height-m.")] = False,
     second_look: Annotated[
         bool, typer.Option(help="Look again with the larger model where the numbers are read: slower, better.")
     ] = True,
@@ -104,6 +130,21 @@ def analyze(
     settings = _settings(task, side, mirrored=mirrored, second_look=second_look, subject=subject, height_m=height_m)
     if json is not None and len(videos) > 1:
         raise WrongUse("--json takes one recording.", "Call it once for each, or use --out.")
+    from functools import partial
+
+    from screener.report import check_wanted, write_report
+
+    check_wanted(height_m, opensim=opensim, fhir=fhir, c3d=c3d)
+    write = partial(
+        write_report,
+        film=film,
+        codec=codec.value,
+        blur_face=blur_face,
+        paper="a4" if paper is PaperChoice.a4 else "us-letter",
+        opensim=opensim,
+        fhir=fhir,
+        c3d=c3d,
+    )
     worst = 0
     for video in videos:
         try:
@@ -111,7 +152,7 @@ def analyze(
                 _print_json(video, settings, json, intake, programme)
             else:
                 folder = out if out is not None and len(videos) == 1 else (out or Path()) / f"screening-{video.stem}"
-                _analyze_one(video, settings, folder, film=film, intake=intake, programme=programme)
+                _analyze_one(video, settings, folder, write, intake=intake, programme=programme)
         except ScreenerError as error:
             if len(videos) == 1:
                 raise
@@ -339,19 +380,17 @@ def _analyze_one(
     video: Path,
     settings: Settings,
     out: Path,
+    write: Callable[..., list[Path]],
     *,
-    film: bool,
     intake: Path | None = None,
     programme: str = "evidence",
 ) -> None:
-    from screener.report import write_report
     from screener.report.plan_text import plan_as_text
     from screener.report.text import screening_as_text
 
     with _progress_bar(video.name) as progress:
         screening = _with_plan(_screen(video, settings, progress), intake, programme)
-        from_video = video if film and video.suffix != ".parquet" else None
-        written = write_report(screening, out, from_video, progress=progress)
+        written = write(screening, out, video if video.suffix != ".parquet" else None, progress=progress)
     print(screening_as_text(screening))
     if screening.plan is not None:
         print("\n" + plan_as_text(screening.plan))

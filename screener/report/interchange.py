@@ -110,7 +110,7 @@ def _in_metres(screening: Screening) -> tuple[float, _Values, _Values, _Values]:
     # Seen from the front the person's right is at the picture's left.
     right = (joints.px[..., 0] - origin[0]) * scale * (1 if behind else -1)
     up = (origin[1] - joints.px[..., 1]) * scale
-    return rate, times_s, *(_resampled(joints.times_s, each, times_s) for each in (up, right))
+    return rate, times_s, _resampled(joints.times_s, up, times_s), _resampled(joints.times_s, right, times_s)
 
 
 def write_mot(screening: Screening, trial: int, path: Path) -> None:

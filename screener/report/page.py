@@ -41,19 +41,22 @@ class Still:
     caption: str
 
 
-def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = ()) -> None:
+def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, film: str | None = None) -> None:
     """Write `report.html`. It asks no other host for anything and runs no script.
 
     Args:
         screening: the result.
         path: where to.
         stills: from `stills_of`, where there is a video.
+        film: the name of the film beside the page, where there is one, with its poster of the same stem.
     """
     contents = contents_of(screening)
     text = _template().render(
         contents=contents,
         stills=[(_as_data_url(still.rgb), still.caption) for still in stills],
         figures=_figures(screening, contents),
+        film=film,
+        poster=str(Path(film).with_suffix(".jpg")) if film is not None else None,
     )
     with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

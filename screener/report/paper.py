@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import matplotlib as mpl
 import typst
@@ -25,7 +25,9 @@ from screener.report.figures import draw_overview, draw_repetitions
 from screener.report.page import Still
 from screener.screening import Screening
 
-__all__ = ["write_paper"]
+__all__ = ["Paper", "write_paper"]
+
+Paper: TypeAlias = Literal["a4", "us-letter"]
 
 #: Stands for a letter that the font does not have; a note says so.
 _NO_LETTER = "·"
@@ -34,9 +36,7 @@ _NOTE = f"{_NO_LETTER} stands for a letter that this paper's font lacks; report.
 _FOOTER = "Movement check: not a medical device and not a diagnosis."
 
 
-def write_paper(
-    screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, paper: Literal["a4", "us-letter"] = "a4"
-) -> None:
+def write_paper(screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, paper: Paper = "a4") -> None:
     """Write `report.pdf`: text that can be selected and searched, tagged for reading aloud, the font inside.
 
     The font is DejaVu Sans (Latin, Greek, Cyrillic and more). A letter that it lacks is printed as `·`, with
