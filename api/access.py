@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends
 from starlette.requests import HTTPConnection
+
+from api.problems import Problem
 
 __all__ = [
     "PERMISSIONS_OF",
     "PERSONAL",
     "PERSONAL_CLINIC_ID",
+    "AccountAdmin",
+    "AccountHolder",
     "Administrator",
     "CurrentPrincipal",
     "Eraser",
@@ -107,11 +111,11 @@ def principal_of(connection: HTTPConnection) -> Principal:
     """Who asks, as the sign-in middleware found it; 401 where nobody signed in.
 
     Raises:
-        HTTPException: 401.
+        Problem: 401.
     """
     principal = getattr(connection.state, "principal", None)
     if not isinstance(principal, Principal):
-        raise HTTPException(401, "Sign in first, or send an API key: Authorization: Bearer KEY.")
+        raise Problem(401, "Nobody is signed in.", "Sign in first, or send an API key: Authorization: Bearer KEY.")
     return principal
 
 
@@ -127,10 +131,24 @@ def require(permission: Permission | None = None) -> Callable[[HTTPConnection], 
         method = connection.scope.get("method", "GET")  # a WebSocket has none, and reads
         needed = permission or _NEEDED_BY_METHOD.get(method, Permission.WRITE)
         if not principal.may(needed):
-            raise HTTPException(403, f"Your account may not do this: it lacks the permission '{needed}'.")
+            raise Problem(403, f"You lack the permission '{needed}'.", "Ask an admin of your clinic.")
         return principal
 
     return permitted
+
+
+def _signed_in(connection: HTTPConnection) -> Principal:
+    principal = principal_of(connection)
+    if principal.kind != "user":
+        raise Problem(403, "This is for people with an account.", "Sign in to the clinic's pages.")
+    return principal
+
+
+def _account_admin(connection: HTTPConnection) -> Principal:
+    principal = _signed_in(connection)
+    if not principal.may(Permission.ADMINISTER):
+        raise Problem(403, "Only an admin of the clinic may do this.", "Ask one.")
+    return principal
 
 
 CurrentPrincipal = Annotated[Principal, Depends(require())]
@@ -139,3 +157,6 @@ Writer = Annotated[Principal, Depends(require(Permission.WRITE))]
 Exporter = Annotated[Principal, Depends(require(Permission.EXPORT))]
 Eraser = Annotated[Principal, Depends(require(Permission.ERASE))]
 Administrator = Annotated[Principal, Depends(require(Permission.ADMINISTER))]
+#: A person with an account, whatever their role; nobody in personal mode, and no machine.
+AccountHolder = Annotated[Principal, Depends(_signed_in)]
+AccountAdmin = Annotated[Principal, Depends(_account_admin)]

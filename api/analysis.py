@@ -25,6 +25,7 @@ from api.files import Files, sha256_of
 from screener.batch.crew import settle_in
 
 if TYPE_CHECKING:
+    from screener.corrections import Change
     from screener.screening import Screening
 
 __all__ = ["PLAIN", "Died", "Done", "Failed", "Limits", "Outcome", "Stopped", "Work", "Written", "perform"]
@@ -236,13 +237,17 @@ class _Teller:
 
 
 def _screen_and_write(work: Work, folder: Path, connection: Connection) -> None:
+    from screener.changes import changes_from_json
+    from screener.corrections import with_scores
     from screener.pipeline import with_plan
     from screener.plan import load_intake
     from screener.report import write_page, write_paper, write_report
 
-    screening = _named(_screened(work, folder, _Teller(connection, 0.0, 0.7)), work.name)
+    changes = changes_from_json(work.changes)
+    screening = _named(_screened(work, changes, folder, _Teller(connection, 0.0, 0.7)), work.name)
     if work.intake is not None:
         screening = with_plan(screening, load_intake(work.intake), work.programme)
+    screening = with_scores(screening, changes)
     out = folder / "out"
     pictured = folder / _RECORDING if work.pictures and work.video is not None else None
     connection.send(("writing the report", 0.7))
@@ -258,8 +263,9 @@ def _screen_and_write(work: Work, folder: Path, connection: Connection) -> None:
         write_paper(screening, out / f"{PLAIN}report.pdf", ())
 
 
-def _screened(work: Work, folder: Path, tell: Callable[[str, float], None]) -> Screening:
-    from screener.pipeline import Settings, screen, screen_track
+def _screened(work: Work, changes: tuple[Change, ...], folder: Path, tell: Callable[[str, float], None]) -> Screening:
+    from screener.corrections import screen_corrected
+    from screener.pipeline import Settings, screen
     from screener.pose import read_pose_track
     from screener.screening import Subject
 
@@ -267,7 +273,7 @@ def _screened(work: Work, folder: Path, tell: Callable[[str, float], None]) -> S
     if work.landmarks is None:
         return screen(folder / _RECORDING, settings, progress=tell)
     track, further = read_pose_track(folder / _LANDMARKS)
-    return screen_track((track, *further), settings)
+    return screen_corrected((track, *further), settings, changes)
 
 
 def _named(screening: Screening, name: str) -> Screening:

@@ -10,10 +10,11 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from api import problems
+from api.accounts.limits import SignInLimits
 from api.context import Service
 from api.front_door import FrontDoor
 from api.logs import RequestLog
-from api.routes import health
+from api.routes import accounts, audit, corrections, health
 from api.settings import Settings
 from api.sign_in import SignIn
 
@@ -38,8 +39,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.service = service = Service(settings)
     app.state.database = service.database
+    app.state.sign_in_limits = SignInLimits()
     problems.install(app)
-    app.include_router(health.router)
+    for routes in (health, accounts, audit, corrections):
+        app.include_router(routes.router)
     app.add_middleware(SignIn, personal=settings.mode == "personal")
     app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
     app.add_middleware(RequestLog)

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from screener import Screening, Settings
-from screener.corrections import changes_from_json, check_change, screen_corrected, with_scores
+from screener.changes import changes_from_json, check_change
+from screener.corrections import screen_corrected, with_scores
 from screener.errors import WrongUse
 from screener.screening import screening_to_dict
 

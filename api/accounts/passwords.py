@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -27,28 +28,31 @@ def hash_password(password: str) -> str:
         return _HASHER.hash(password)
 
 
-# What a password is held against where there is no account, so that the answer takes as long as with one.
-_NOBODYS_HASH = hash_password("nobody has this password, and nobody can sign in with it")
+@cache
+def _nobodys_hash() -> str:
+    """What a password is held against where there is no account, so that the answer takes as long as with one."""
+    return hash_password("nobody has this password, and nobody can sign in with it")
 
 
 def verify_password(password: str, kept: str | None) -> tuple[bool, str | None]:
     """Whether the password is the one of the hash, and a new hash where the costs have risen since."""
+    against = kept or _nobodys_hash()
     with _TURNS:
-        good, renewed = _HASHER.verify_and_update(password, kept or _NOBODYS_HASH)
+        good, renewed = _HASHER.verify_and_update(password, against)
     return (good and kept is not None), (renewed if kept is not None else None)
 
 
 def why_too_weak(password: str, *known: str) -> str | None:
-    """Why a password is refused, as a sentence with the mend; None where it is good.
+    """Why a password is refused, as a sentence; None where it is good.
 
     Args:
         password: as it will be typed.
         known: what a guesser would try first: the person's name and address, the clinic's name.
     """
     if len(password) < SHORTEST:
-        return f"The password is too short. Use {SHORTEST} characters or more, for example four or five words."
+        return f"The password is shorter than {SHORTEST} characters."
     if len(password) > LONGEST:
-        return f"The password is too long. Use at most {LONGEST} characters."
+        return f"The password is longer than {LONGEST} characters."
     from zxcvbn import zxcvbn  # 0.2 s to import, needed now and then
 
     # Its time grows with the length; beyond 72 characters only sheer repetition is still weak.
@@ -56,4 +60,4 @@ def why_too_weak(password: str, *known: str) -> str | None:
     if found["score"] >= _LEAST_SCORE:
         return None
     why = found["feedback"]["warning"] or "The password is easy to guess."
-    return f"{why.rstrip('.')}. Use four or five words that have nothing to do with each other."
+    return f"{why.rstrip('.')}."

@@ -27,11 +27,10 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What goes to the browser, once: the cookie's token, and the token that its changes must carry."""
+    """The cookie's token, which goes to the browser and is kept nowhere, and who holds it."""
 
-    id: str
     token: str
-    csrf_token: str
+    principal: Principal
 
 
 def open_session(session: Session, user: User, user_agent: str) -> NewSession:
@@ -47,7 +46,7 @@ def open_session(session: Session, user: User, user_agent: str) -> NewSession:
     session.add(row)
     user.last_sign_in_at = at
     session.flush()
-    return NewSession(row.id, token, row.csrf_token)
+    return NewSession(token, _principal(user, row))
 
 
 def principal_of_cookie(session: Session, token: str) -> Principal | None:
@@ -75,6 +74,10 @@ def principal_of_cookie(session: Session, token: str) -> Principal | None:
         session.commit()
         session.execute(update(UserSession).where(UserSession.id == row.id).values(seen_at=at))
         session.commit()
+    return _principal(user, row)
+
+
+def _principal(user: User, row: UserSession) -> Principal:
     role = Role(user.role)
     return Principal(
         kind="user",
