@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
-from api import problems
+from api import problems, selfcheck
 from api.accounts.limits import SignInLimits
 from api.context import Service
 from api.front_door import FrontDoor
 from api.logs import RequestLog
-from api.routes import accounts, audit, corrections, health
+from api.routes import accounts, audit, corrections, health, knowledge, plans, screenings, subjects, uploads
 from api.settings import Settings
 from api.sign_in import SignIn
 
@@ -41,8 +43,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = service.database
     app.state.sign_in_limits = SignInLimits()
     problems.install(app)
-    for routes in (health, accounts, audit, corrections):
+    for routes in (health, screenings, uploads, subjects, plans, knowledge, corrections, accounts, audit):
         app.include_router(routes.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    selfcheck.install(app, settings)
     app.add_middleware(SignIn, personal=settings.mode == "personal")
     app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
     app.add_middleware(RequestLog)

@@ -46,10 +46,16 @@ class Answer:
 
 
 class LiveCheck:
-    """One person's check. `push` and `hear` come from one thread, one after the other.
+    """One person's check. All calls come from one thread, one after the other.
 
     Close looks at a leg that is done are taken while the other one moves, in a thread that yields to everything
     else, so that the result need not wait for them.
+
+    Attributes:
+        course: what is to be done.
+        guidance: where the check stands.
+        recording: what was kept.
+        size_px: (width, height) of the last picture.
     """
 
     def __init__(self, course: Course | None = None) -> None:
@@ -59,6 +65,7 @@ class LiveCheck:
         self._estimator = PoseEstimator("full")
         self._follower = Follower(self._estimator)
         self._closely = _CloserLook(Settings(task=self.course.task))
+        self.size_px = (1, 1)
         self._index = 0
         self._last_s = -np.inf
         self._counted_s = -np.inf
@@ -85,6 +92,7 @@ class LiveCheck:
             people = self._estimator.count_people(rgb)
         inferred = perf_counter()
         height, width = rgb.shape[:2]
+        self.size_px = (width, height)
         # Every eighth pixel each way tells the mean as well as all of them.
         seen = Seen(time_s, row, width, height, float(rgb[::8, ::8].mean()), people)
         prompts = self.guidance.see(seen)

@@ -1,0 +1,1 @@
+export function drawingOf() { return document.createElement("div"); }
