@@ -32,11 +32,21 @@ def samples(out: Out = Path("sample_videos"), only: str = "", workers: int = 2) 
 
 
 @app.command()
-def training(out: Out, bodies: int = 48, sets: int = 720, seed: int = 1, workers: int = 2, only: str = "") -> None:
+def training(
+    out: Out,
+    bodies: int = 48,
+    sets: int = 720,
+    seed: int = 1,
+    workers: int = 2,
+    only: str = "",
+    steady_share: Annotated[
+        float, typer.Option(help="Of the squats and step-downs; the others move everything.")
+    ] = 0.75,
+) -> None:
     """Render sets of single frames to fit correctors on (of one motion, ONLY, where it is named)."""
     from screener.studio.training import render_training
 
-    render_training(out, bodies, sets, seed, workers, only or None)
+    render_training(out, bodies, sets, seed, workers, only or None, steady_share)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Frames to fit correctors on: many bodies, every motion a person on one leg may make, each drawn apart.
 
 A set is one body, one look, one camera and one stance side: two quiet frames and six poses. Nothing here follows a
-typical squat: drop, valgus, lean, depth and the free leg are drawn independently, so that a corrector cannot
-learn that they go together.
+typical squat: drop, valgus, lean and depth are drawn independently, so that a corrector cannot learn that they go
+together. In most sets the rest of the body (arms, head, free leg) stays as it was in the quiet stance, as it does in
+a squat; in the others it moves too, and may do anything that a person on one leg may do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from screener.studio.spec import Arms, Camera, Clothes, Look, Person, Pose, Room
 from screener.studio.truth import joint_pixels, pose_truth
 from screener.studio.wardrobe import SOLE_M, dress
 
-__all__ = ["draw_set", "render_training"]
+__all__ = ["STEADY_SHARE", "draw_set", "render_training"]
 
 Floats = NDArray[np.float64]
 _SIZE = (640, 480)
@@ -136,6 +137,10 @@ def _free_leg(rng: np.random.Generator, kind: str) -> dict[str, float]:
     }[kind]
 
 
+#: So many sets of squats and step-downs move only what is measured, and what a body does to stay up.
+STEADY_SHARE = 0.75
+
+_FREE_LEG = ("free_hip_flexion_deg", "free_hip_abduction_deg", "free_knee_flexion_deg")
 _MOTIONS = ("squat", "forward_step", "lateral_step", "raise", "hike", "reach", "balance", "both_feet")
 _ARMS = ("hips", "crossed", "sides", "forward", "raised", "out", "reach")
 _ARM_SHARES = (0.32, 0.16, 0.18, 0.12, 0.05, 0.09, 0.08)
@@ -184,6 +189,36 @@ def _random_pose(rng: np.random.Generator, motion: str, leg: str, level_deg: flo
     return replace(pose, **{name: float(value) for name, value in _free_leg(rng, leg).items()})
 
 
+def _steady_pose(rng: np.random.Generator, single_leg: Pose, level_deg: float) -> Pose:
+    """A pose of a squat or step-down: down from the single-leg stance, the rest of the body held but for sway."""
+    knee = rng.uniform(25, 85) if rng.random() < 0.7 else rng.uniform(5, 120)
+    held = {
+        name: float(getattr(single_leg, name) + rng.normal(0, size))
+        for name, size in (
+            ("pelvic_rotation_deg", 3.5),
+            ("trunk_rotation_deg", 3.0),
+            ("free_hip_flexion_deg", 5.0),
+            ("free_hip_abduction_deg", 3.0),
+            ("free_knee_flexion_deg", 5.0),
+            ("arm_lift_deg", 2.5),
+            ("arm_uneven_deg", 2.5),
+            ("head_pitch_deg", 4.0),
+            ("head_yaw_deg", 3.0),
+            ("sway_side_m", 0.006),
+            ("sway_forward_m", 0.008),
+        )
+    }
+    return replace(
+        single_leg,
+        **held,
+        knee_flexion_deg=float(knee),
+        fppa_deg=float(rng.uniform(-10, 28) * min(1.0, 0.35 + knee / 60)),
+        pelvic_obliquity_deg=float(level_deg + rng.uniform(-8, 18)),
+        trunk_lean_deg=float(np.clip(single_leg.trunk_lean_deg + rng.normal(3, 6), -14, 24)),
+        trunk_flexion_deg=float(single_leg.trunk_flexion_deg + rng.uniform(-5, 12)),
+    )
+
+
 def _quiet_pose(rng: np.random.Generator, both_feet: bool, leg: str, level_deg: float, pose: Pose) -> Pose:
     """Standing still, on both feet or on one leg, about the set's own level."""
     quiet = replace(
@@ -200,17 +235,26 @@ def _quiet_pose(rng: np.random.Generator, both_feet: bool, leg: str, level_deg: 
 
 
 def draw_set(
-    renderer: Renderer, figure: Figure, number: int, body: int, rng: np.random.Generator, only: str | None = None
+    renderer: Renderer,
+    figure: Figure,
+    number: int,
+    body: int,
+    seed: int,
+    only: str | None = None,
+    steady_share: float = STEADY_SHARE,
 ) -> list[tuple[dict[str, Any], NDArray[np.uint8], int]]:
     """One set: two quiet frames and six poses, each with its truth, its picture and its JPEG quality.
 
-    `only` names the one motion to draw; else they come in their shares.
+    `only` names the one motion to draw; else they come in their shares. `steady_share` of the sets of squats and
+    step-downs hold everything still that is not measured.
     """
+    rng, steady_rng = (np.random.default_rng([seed, number, stream]) for stream in (7, 8))
     shares = _SHARES if only is None else tuple(float(motion == only) for motion in _MOTIONS)
     clothes, look = random_clothes(rng), random_look(rng)
     stance: Side = "left" if rng.random() < 0.5 else "right"
     arms: Arms = str(rng.choice(_ARMS, p=_ARM_SHARES))  # type: ignore[assignment]
     main_motion = str(rng.choice(_MOTIONS, p=shares))
+    steady = main_motion in ("squat", "forward_step", "lateral_step") and bool(steady_rng.random() < steady_share)
     leg = str(rng.choice(["behind", "behind", "bent", "front"]))
     both_feet = bool(rng.random() < 0.5)
     level = float(rng.normal(0, 1.0) if both_feet else rng.normal(1.0, 2.5))
@@ -235,11 +279,17 @@ def draw_set(
     view = View.of(camera)
     first = _random_pose(rng, main_motion, leg, level)
     kinds = ["quiet", "quiet"] + ["pose"] * 6
+    rest = "lateral_step" if main_motion == "lateral_step" else leg
+    single_leg = _quiet_pose(steady_rng, False, main_motion if stepping else leg, level, first)
     rows = []
     for kind in kinds:
         motion = main_motion if kind == "quiet" or rng.random() < 0.8 else str(rng.choice(_MOTIONS, p=shares))
         if kind == "quiet":
-            pose = _quiet_pose(rng, both_feet, "lateral_step" if main_motion == "lateral_step" else leg, level, first)
+            pose = _quiet_pose(rng, both_feet, rest, level, first)
+            if steady and not both_feet:
+                pose = replace(pose, **{name: getattr(single_leg, name) for name in _FREE_LEG})
+        elif steady:
+            motion, pose = main_motion, _steady_pose(steady_rng, single_leg, level)
         else:
             pose = replace(_random_pose(rng, motion, leg, level), toe_out_deg=first.toe_out_deg)
         posture = solve(figure, pose, stance, arms, standing)
@@ -252,6 +302,7 @@ def draw_set(
                     "set": number,
                     "body": body,
                     "kind": kind,
+                    "steady": steady,
                     "motion": motion if kind == "pose" else ("both_feet" if both_feet else "single_leg"),
                     "stance_side": stance,
                     "camera_facing": camera.facing,
@@ -269,19 +320,29 @@ def draw_set(
     return rows
 
 
-def render_training(out: Path, bodies: int, sets: int, seed: int, workers: int, only: str | None = None) -> None:
+def render_training(
+    out: Path,
+    bodies: int,
+    sets: int,
+    seed: int,
+    workers: int,
+    only: str | None = None,
+    steady_share: float = STEADY_SHARE,
+) -> None:
     """Render the sets into `out`: JPEG frames, and `truth.parquet` with a row a frame."""
     out.mkdir(parents=True, exist_ok=True)
-    tasks = [(out, bodies, sets, seed, start, workers, only) for start in range(workers)]
+    tasks = [(out, bodies, sets, seed, start, workers, only, steady_share) for start in range(workers)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         parts = pool.starmap(_render_part, tasks)
     rows = sorted((row for part in parts for row in part), key=lambda row: str(row["file"]))
     pq.write_table(pa.Table.from_pylist(rows), out / "truth.parquet")
-    (out / "made_by.json").write_text(json.dumps({"bodies": bodies, "sets": sets, "seed": seed}) + "\n")
+    (out / "made_by.json").write_text(
+        json.dumps({"bodies": bodies, "sets": sets, "seed": seed, "only": only, "steady_share": steady_share}) + "\n"
+    )
 
 
 def _render_part(
-    out: Path, bodies: int, sets: int, seed: int, start: int, step: int, only: str | None
+    out: Path, bodies: int, sets: int, seed: int, start: int, step: int, only: str | None, steady_share: float
 ) -> list[dict[str, Any]]:
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software renderer: one core a worker
     cv2.setNumThreads(1)
@@ -292,7 +353,7 @@ def _render_part(
         for body in range(start, bodies, step):
             figure = make_figure(random_person(np.random.default_rng([seed, FIRST_BODY + body])))
             for number in range(body, sets, bodies):
-                rows = draw_set(renderer, figure, number, body, np.random.default_rng([seed, number, 7]), only)
+                rows = draw_set(renderer, figure, number, body, seed, only, steady_share)
                 for index, (row, picture, quality) in enumerate(rows):
                     name = f"{number:05d}_{index}.jpg"
                     cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
