@@ -73,7 +73,6 @@ def demo(
     The clip shows a rendered person who stands on the right leg, lets the left hip drop and the knee fall inward.
     """
     from screener.data import data_path
-
     from screener.report import write_report
 
     _analyze_one(data_path("sample_videos", _DEMO_CLIP), _settings(), out, write_report)
@@ -263,6 +262,24 @@ def serve(
     from api.server import run
 
     run(host=host, port=port, data_dir=data_dir)
+
+
+@app.command()
+def progress(
+    screenings: Annotated[
+        list[Path], typer.Argument(metavar="SCREENING.json...", help="Of one person: what `screener analyze` wrote.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for progress.html and progress.pdf.")] = Path("progress"),
+    paper: Annotated[PaperChoice, typer.Option(help="Of progress.pdf.")] = PaperChoice.a4,
+) -> None:
+    """Show several screenings of one person over time; a change is marked only beyond the measurement error."""
+    from screener.report.progress import progress_of, write_progress
+    from screener.screening import read_screening
+
+    documents = [read_screening(path) for path in screenings]
+    written = write_progress(documents, out, paper="a4" if paper is PaperChoice.a4 else "us-letter")
+    print("\n".join(progress_of(documents).said))
+    print(f"\nWritten to {out}/: " + ", ".join(path.name for path in written))
 
 
 @app.command()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from screener.errors import WrongUse
 from screener.pose import write_pose_track
 from screener.report.curves import write_curves_svg
-from screener.report.film import write_annotated_film
 from screener.report.fhir import write_fhir
+from screener.report.film import write_annotated_film
 from screener.report.interchange import write_c3d, write_mot, write_trc
 from screener.report.page import Still, stills_of, write_page
 from screener.report.paper import Paper, write_paper

@@ -15,7 +15,17 @@ from screener.report.words import FACING, HEADLINE_MEASURES, number, reading_in_
 from screener.screening import Screening
 from screener.terms import Task
 
-__all__ = ["Contents", "LegPart", "PhasePart", "PlanPart", "Table", "contents_of", "grade_in_words"]
+__all__ = [
+    "LIMITS",
+    "Contents",
+    "LegPart",
+    "PhasePart",
+    "PlanPart",
+    "Table",
+    "contents_of",
+    "day_in_words",
+    "grade_in_words",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ _GRADES: dict[Grade, str] = {
 }
 
 #: The same in every report, whatever was read.
-_LIMITS = (
+LIMITS = (
     "This is a movement check of one recording. It is not a medical device and not a diagnosis.",
     "It tells how pelvis, knee and trunk moved in front of this camera, on this day. It does not tell why: strength, "
     "habit, shoes, tiredness and the task all show in the same angles.",
@@ -137,7 +147,7 @@ def contents_of(screening: Screening) -> Contents:
         not_measured=_not_measured(screening.trials),
         plan=_plan(screening.plan) if screening.plan is not None else None,
         sources=_sources(screening),
-        limits=_LIMITS,
+        limits=LIMITS,
         provenance=_provenance(screening),
     )
 
@@ -147,12 +157,12 @@ def _about(screening: Screening) -> tuple[tuple[str, str], ...]:
     rows = []
     if screening.subject.id is not None:
         rows.append(("Person", screening.subject.id))
-    rows += [("Recording", str(source.get("name", "not named"))), ("Screened", _day(screening.created_at))]
+    rows += [("Recording", str(source.get("name", "not named"))), ("Screened", day_in_words(screening.created_at))]
     rows += [("Movement", "; ".join(title(trial) for trial in screening.trials) or "none found")]
     return tuple(rows)
 
 
-def _day(created_at: str) -> str:
+def day_in_words(created_at: str) -> str:
     """`22 November 2026, 05:44 UTC` from ISO 8601."""
     made = datetime.fromisoformat(created_at).astimezone(UTC)
     return f"{made.day} {made:%B %Y, %H:%M} UTC"

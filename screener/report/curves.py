@@ -6,7 +6,7 @@ import io
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +21,8 @@ from screener.measures import MeasuredTrial, Measurement, MeasureName
 from screener.motion import StanceSignals, Trial
 from screener.report.words import HEADLINE_MEASURES, title
 from screener.screening import Screening
+
+_Shown = TypeVar("_Shown")
 
 __all__ = ["as_svg", "draw_curves", "signal_of", "write_curves_svg"]
 
@@ -46,11 +48,11 @@ def write_curves_svg(screening: Screening, path: Path) -> None:
         temporary.write_text(as_svg(draw_curves, screening), encoding="utf-8")
 
 
-def as_svg(draw: Callable[[Screening], Figure], screening: Screening) -> str:
-    """A figure as an SVG document: text as text, the same bytes for the same screening."""
+def as_svg(draw: Callable[[_Shown], Figure], shown: _Shown) -> str:
+    """A figure of something as an SVG document: text as text, the same bytes for the same thing."""
     with mpl.rc_context(_SVG):
         drawn = io.StringIO()
-        draw(screening).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        draw(shown).savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
     return drawn.getvalue()
 
 

@@ -292,7 +292,7 @@ class _Artist:
         self._pad = round(0.6 * self._size)
         self._step = round(1.42 * self._size)
         self._pace = Pace(screening)
-        self.band_px = 2 * self._pad + _ROWS * self._step
+        self.band_px = 2 * self._pad + (_ROWS + _ROWS_FOR_CONTROLS) * self._step
 
     def draw(self, rgb: Picture, time_s: float, blur_face: bool) -> Drawn:
         """The picture as recorded, beside it as measured, and the band: `(height + band, 2 * width, rgb)`."""
@@ -537,9 +537,10 @@ class _Artist:
 
 
 # The band: on the left a title, rows for what is going on, the time, and what the figures are; on the right a table
-# with a head, which is one row shorter.
+# with a head, which is one row shorter. Below them nothing: there a player lays its controls over a film that is held.
 _PHASE_ROWS = 3
 _ROWS = 1 + _PHASE_ROWS + 2
+_ROWS_FOR_CONTROLS = 3
 
 _NAMES_WIDE = "Knee inward (FPPA)  "
 _NOW_WIDE = "−88 ± 88°   "

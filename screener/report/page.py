@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -26,7 +26,7 @@ from screener.report.words import HEADLINE_MEASURES, reading_in_words, title
 from screener.screening import Screening
 from screener.video import Picture, open_video
 
-__all__ = ["Still", "stills_of", "write_page"]
+__all__ = ["Still", "inline", "page_from", "stills_of", "write_page"]
 
 # A report of many sets stays a page: pictures of the first four.
 _MOST_TRIALS = 4
@@ -51,7 +51,8 @@ def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = (),
         film: the name of the film beside the page, where there is one, with its poster of the same stem.
     """
     contents = contents_of(screening)
-    text = _template().render(
+    text = page_from(
+        "report.html.j2",
         contents=contents,
         stills=[(_as_data_url(still.rgb), still.caption) for still in stills],
         figures=_figures(screening, contents),
@@ -122,10 +123,10 @@ def _figures(screening: Screening, contents: Contents) -> dict[str, Markup]:
         "depth": draw_depth,
         "repetitions": draw_repetitions,
     }
-    return {name: _inline(as_svg(draw, screening), name) for name, draw in drawings.items()}
+    return {name: inline(as_svg(draw, screening), name) for name, draw in drawings.items()}
 
 
-def _inline(svg: str, name: str) -> Markup:
+def inline(svg: str, name: str) -> Markup:
     """An SVG document as part of a page: without its head, with names that no other figure has."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -141,8 +142,17 @@ def _as_data_url(rgb: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
 
 
+def page_from(template: str, **values: Any) -> str:
+    """A page of this room's templates; every value is escaped unless it is `Markup`."""
+    return _environment().get_template(template).render(**values)
+
+
 @cache
-def _template() -> Template:
-    text = files("screener.report").joinpath("templates", "report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(text)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("screener.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

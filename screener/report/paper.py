@@ -25,7 +25,7 @@ from screener.report.figures import draw_overview, draw_repetitions
 from screener.report.page import Still
 from screener.screening import Screening
 
-__all__ = ["Paper", "write_paper"]
+__all__ = ["Paper", "set_paper", "write_paper"]
 
 Paper: TypeAlias = Literal["a4", "us-letter"]
 
@@ -42,29 +42,52 @@ def write_paper(screening: Screening, path: Path, stills: tuple[Still, ...] = ()
     The font is DejaVu Sans (Latin, Greek, Cyrillic and more). A letter that it lacks is printed as `·`, with
     a note at the foot, and never as an empty box.
     """
-    found, lacking = _printable(dataclasses.asdict(contents_of(screening)))
+    contents = contents_of(screening)
     drawings: dict[str, Callable[[Screening], Figure]] = {}
-    if found["key"] is not None and screening.view is not None and screening.view.frontal:
+    if contents.key is not None and screening.view is not None and screening.view.frontal:
         drawings = {"overview": draw_overview, "repetitions": draw_repetitions}
+    set_paper(
+        path,
+        "report.typ",
+        dataclasses.asdict(contents),
+        {name: as_svg(draw, screening) for name, draw in drawings.items()},
+        stills,
+        screening.created_at,
+        paper,
+    )
+
+
+def set_paper(
+    path: Path,
+    template: str,
+    contents: dict[str, Any],
+    figures: dict[str, str],
+    stills: tuple[Still, ...],
+    created_at: str,
+    paper: Paper,
+) -> None:
+    """Set one of this room's templates: plain data as words, `figures` as SVG by name, stills as pictures."""
+    found, lacking = _printable(contents)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for name, draw in drawings.items():
-            (root / f"{name}.svg").write_text(as_svg(draw, screening), encoding="utf-8")
+        for name, svg in figures.items():
+            (root / f"{name}.svg").write_text(svg, encoding="utf-8")
         for place, still in enumerate(stills):
             Image.fromarray(still.rgb).save(root / f"{place}.jpg", quality=85)
-        found["figures"] = {name: f"{name}.svg" for name in drawings}
+        found["figures"] = {name: f"{name}.svg" for name in figures}
         found["stills"] = [(f"{place}.jpg", _printable(still.caption)[0]) for place, still in enumerate(stills)]
         found["paper"] = paper
         found["footer"] = (_NOTE if lacking else "") + _FOOTER
         (root / "contents.json").write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
-        template = files("screener.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")
-        (root / "report.typ").write_text(template, encoding="utf-8")
+        for name in ("parts.typ", template):
+            text = files("screener.report").joinpath("templates", name).read_text(encoding="utf-8")
+            (root / name).write_text(text, encoding="utf-8")
         made = typst.compile(
-            str(root / "report.typ"),
+            str(root / template),
             root=str(root),
             font_paths=[str(_fonts())],
             ignore_system_fonts=True,
-            timestamp=int(datetime.fromisoformat(screening.created_at).timestamp()),
+            timestamp=int(datetime.fromisoformat(created_at).timestamp()),
         )
     with write_atomically(path) as temporary:
         temporary.write_bytes(made)
