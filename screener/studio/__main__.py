@@ -1,4 +1,4 @@
-"""The studio's commands: `python -m screener.studio render SPEC.json | samples | training`."""
+"""The studio's commands: `python -m screener.studio render SPEC.json | samples | training | validation`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,18 @@ def training(
     from screener.studio.training import render_training
 
     render_training(out, bodies, sets, seed, workers, only or None, steady_share)
+
+
+@app.command()
+def validation(out: Out, clips: int = 40, seed: int = 1, stills: bool = False, workers: int = 2) -> None:
+    """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read."""
+    from screener.studio.validation import render_films, render_stills
+
+    if stills:
+        render_stills(out, clips, seed, workers)
+        return
+    for video in render_films(out, clips, seed, workers):
+        typer.echo(video)
 
 
 if __name__ == "__main__":

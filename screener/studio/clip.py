@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from screener.studio.truth import FrameTruth, frame_truth, write_truth
 from screener.studio.wardrobe import SOLE_M, Surface, dress
 from screener.video import VideoWriter
 
-__all__ = ["Stage", "frames", "render_clip", "set_up"]
+__all__ = ["Stage", "frames", "render_clip", "set_up", "shots"]
 
 _DEEP_M = 10.0  # a floor far below: how low would the free foot go?
 _BOX_RGB = (0.34, 0.24, 0.15)
@@ -89,19 +89,28 @@ def _box(spec: ClipSpec, figure: Figure, height_m: float) -> Scenery:
 def frames(spec: ClipSpec, renderer: Renderer) -> Iterator[tuple[Instant, Posture, Stage, Image]]:
     """The clip's frames, one after the other, as the camera records them."""
     stage = set_up(spec)
+    every = list(instants(spec))
+    for instant, (posture, image) in zip(every, shots(spec, stage, renderer, every), strict=True):
+        yield instant, posture, stage, image
+
+
+def shots(
+    spec: ClipSpec, stage: Stage, renderer: Renderer, wanted: Iterable[Instant]
+) -> Iterator[tuple[Posture, Image]]:
+    """The body as it is, and its picture as the camera records it, at some instants of the clip."""
     people = [stage.surface] + ([stage.bystander[2]] if stage.bystander else [])
     renderer.stage(stage.scenery, *people)
     if stage.bystander:
         renderer.pose(1, *stage.bystander[:2])
     rng = np.random.default_rng([spec.seed, 1])
     posture: Posture | None = None
-    for instant in instants(spec):
+    for instant in wanted:
         bout = spec.bouts[instant.bout]
         posture = solve(stage.figure, instant.pose, bout.stance_side, bout.arms, stage.standing, posture)
         surface = stage.surface
         renderer.pose(0, *skin(surface.points, surface.normals, surface.weights, posture.frames))
         image = record(renderer.draw(stage.view, spec.look, spec.clothes.pattern), spec.look, rng)
-        yield instant, posture, stage, _compressed(image, spec.look)
+        yield posture, _compressed(image, spec.look)
 
 
 def _compressed(image: Image, look: Look) -> Image:

@@ -286,7 +286,7 @@ def test_samples_are_of_bodies_that_training_never_draws() -> None:
 def test_a_training_set_is_two_quiet_frames_and_six_poses_of_one_body(figure: Figure) -> None:
     try:
         with Renderer(640, 480) as renderer:
-            rows = draw_set(renderer, figure, 3, 0, np.random.default_rng(8))
+            rows = draw_set(renderer, figure, 3, 0, seed=8)
     except BrokenInstallation as error:
         if os.environ.get("CI"):
             raise

@@ -1,0 +1,182 @@
+"""Recordings to calibrate intervals on and to measure accuracy with: whole squats and step-downs of new people.
+
+Every recording has a body, clothes, room, camera, light and way of moving of its own, drawn from seeds that neither
+training nor the samples use. Whole films go through `screen()` as anybody's recording does; stills show only the
+moments at which numbers are read, which is enough to calibrate on and costs a twentieth.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from screener.studio.clip import render_clip, set_up, shots
+from screener.studio.motion import Instant, instants
+from screener.studio.render import Renderer
+from screener.studio.spec import Arms, Bout, ClipSpec, Pose, Repetition, Room, Side, Task
+from screener.studio.training import random_camera, random_clothes, random_look, random_person
+from screener.studio.truth import joint_pixels, pose_truth
+
+__all__ = ["random_spec", "render_films", "render_stills"]
+
+#: Body seeds of validation start here; training draws its own from 1 000 000 on.
+FIRST_BODY = 2_000_000
+
+_TASKS: tuple[tuple[Task, float], ...] = (
+    ("single_leg_squat", 0.5),
+    ("forward_step_down", 0.25),
+    ("lateral_step_down", 0.25),
+)
+_ARMS: tuple[Arms, ...] = ("hips", "hips", "crossed", "sides", "forward")
+_DEPTHS = (30.0, 45.0, 60.0)
+
+
+def random_spec(number: int, seed: int) -> ClipSpec:
+    """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light."""
+    rng = np.random.default_rng([seed, FIRST_BODY + number])
+    u = rng.uniform
+    person = random_person(rng)
+    task: Task = str(rng.choice([name for name, _ in _TASKS], p=[share for _, share in _TASKS]))  # type: ignore[assignment]
+    side: Side = "left" if rng.random() < 0.5 else "right"
+    free = {
+        "single_leg_squat": (u(-5, 10), u(0, 6), u(55, 100)) if rng.random() < 0.7 else (u(20, 50), u(0, 5), u(5, 60)),
+        "forward_step_down": (u(14, 30), u(0, 5), u(3, 15)),
+        "lateral_step_down": (u(0, 12), u(5, 12), u(3, 15)),
+    }[task]
+    # A step-down starts from the step; a lateral one with the free foot beside it.
+    both_feet_s = 0.0 if task == "lateral_step_down" or rng.random() < 0.35 else 1.2
+    knee, drop, fppa, lean = u(40, 95), u(-3, 12), u(-6, 20), u(-4, 12)
+    camera = random_camera(rng, person.stature_m, 0.0 if task == "single_leg_squat" else 0.18)
+    look = random_look(rng)
+    if rng.random() < 0.75:
+        camera = replace(camera, facing="anterior")
+    return ClipSpec(
+        name=f"validation_{seed}_{number:03d}",
+        seed=FIRST_BODY + number,
+        task=task,
+        person=person,
+        clothes=random_clothes(rng),
+        camera=replace(camera, yaw_deg=0.8 * camera.yaw_deg),
+        look=look,
+        room=Room(seed=FIRST_BODY + number, furniture=int(rng.integers(0, 7)), distance_m=float(u(1.0, 3.0))),
+        bouts=(
+            Bout(
+                stance_side=side,
+                quiet=Pose(
+                    free_hip_flexion_deg=float(free[0]),
+                    free_hip_abduction_deg=float(free[1]),
+                    free_knee_flexion_deg=float(free[2]),
+                    free_ankle_deg=float(u(0, 30)),
+                    free_follows=float(u(0, 0.8)),
+                    pelvic_obliquity_deg=float(rng.normal(0, 1.0)),
+                    fppa_deg=float(rng.normal(0, 2.0)),
+                    trunk_lean_deg=float(rng.normal(0.5, 1.5)),
+                    toe_out_deg=float(u(0, 15)),
+                    arm_lift_deg=float(rng.normal(0, 6)),
+                    knee_flexion_deg=float(u(2, 10)),
+                ),
+                static_drop_deg=float(u(-1, 5)),
+                both_feet_s=both_feet_s,
+                single_leg_s=1.1,
+                arms=_ARMS[int(rng.integers(len(_ARMS)))],
+                wobble_deg=float(u(0.4, 1.4)),
+                repetitions=tuple(
+                    Repetition(
+                        knee_flexion_deg=float(np.clip(knee + rng.normal(0, 5), 36, 110)),
+                        pelvic_drop_deg=float(drop + rng.normal(0, 1.5)),
+                        fppa_deg=float(fppa + rng.normal(0, 2.5)),
+                        trunk_lean_deg=float(lean + rng.normal(0, 2)),
+                        trunk_flexion_deg=float(u(-3, 10)),
+                        pelvic_rotation_deg=float(rng.normal(0, 3)),
+                        down_s=float(u(0.8, 1.4)),
+                        up_s=float(u(0.8, 1.2)),
+                        rest_s=float(u(0.4, 0.7)),
+                    )
+                    for _ in range(2)
+                ),
+            ),
+        ),
+        fps=20.0,
+    )
+
+
+def render_films(out: Path, clips: int, seed: int, workers: int) -> Iterator[Path]:
+    """Renders whole recordings with their truth; those that are there already are left alone."""
+    tasks = [(random_spec(number, seed), out) for number in range(clips)]
+    tasks = [(spec, folder) for spec, folder in tasks if not (folder / f"{spec.name}.spec.json").exists()]
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_film, tasks)
+
+
+def _film(task: tuple[ClipSpec, Path]) -> Path:
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software renderer: one core a worker
+    cv2.setNumThreads(1)
+    return render_clip(*task)
+
+
+def render_stills(out: Path, clips: int, seed: int, workers: int) -> None:
+    """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames."""
+    out.mkdir(parents=True, exist_ok=True)
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        parts = pool.starmap(_stills, [(out, number, seed) for number in range(clips)], chunksize=1)
+    pq.write_table(pa.Table.from_pylist([row for part in parts for row in part]), out / "truth.parquet")
+    (out / "made_by.json").write_text(json.dumps({"clips": clips, "seed": seed}) + "\n")
+
+
+def _stills(out: Path, number: int, seed: int) -> list[dict[str, Any]]:
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+    cv2.setNumThreads(1)
+    spec = random_spec(number, seed)
+    stage = set_up(spec)
+    rows: list[dict[str, Any]] = []
+    with Renderer(spec.camera.width_px, spec.camera.height_px) as renderer:
+        chosen = list(_moments(spec))
+        pictures = shots(spec, stage, renderer, (instant for instant, _ in chosen))
+        for (_, kind), (posture, picture) in zip(chosen, pictures, strict=True):
+            name = f"{number:05d}_{len(rows)}.jpg"
+            cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
+            rows.append(
+                {
+                    "file": name,
+                    "set": number,
+                    "body": number,
+                    "kind": "quiet" if kind == "quiet" else "pose",
+                    "motion": kind if kind == "quiet" else spec.task,
+                    "stance_side": spec.bouts[0].stance_side,
+                    "camera_facing": spec.camera.facing,
+                    "camera_yaw_deg": spec.camera.yaw_deg,
+                    "camera_roll_deg": spec.camera.roll_deg,
+                    "exposure": spec.look.exposure,
+                    "at": kind,
+                    **pose_truth(posture),
+                    **joint_pixels(posture, stage.view),
+                }
+            )
+    return rows
+
+
+def _moments(spec: ClipSpec) -> Iterator[tuple[Instant, str]]:
+    """The instants at which numbers are read: three of the quiet stance; of each repetition depths and bottom."""
+    every = list(instants(spec))
+    resting = "both_feet" if spec.bouts[0].both_feet_s > 0 else "single_leg"
+    first_down = next(index for index, instant in enumerate(every) if instant.phase == "down")
+    quiet = [instant for instant in every[:first_down] if instant.phase == resting]
+    for share in (0.25, 0.5, 0.75):
+        yield quiet[int(share * (len(quiet) - 1))], "quiet"
+    for repetition in range(len(spec.bouts[0].repetitions)):
+        way = [each for each in every if each.repetition == repetition and each.phase in ("down", "bottom")]
+        flexion = np.array([each.pose.knee_flexion_deg for each in way])
+        for depth in _DEPTHS:
+            if (flexion >= depth).any():
+                yield way[int(np.argmax(flexion >= depth))], f"{depth:.0f}"
+        yield way[int(np.argmax(flexion))], "bottom"
