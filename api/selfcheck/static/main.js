@@ -366,4 +366,4 @@ navigator.mediaDevices?.addEventListener?.("devicechange", fillCameras);
 setInterval(() => { if (check.live) $("rate").textContent = t("live.rate", { number: check.wire.rate.toFixed(0) }); }, 500);
 show("welcome");
 await showEarlier();
-check.ready = true;
+document.body.dataset.ready = "yes";
