@@ -25,7 +25,7 @@ from api.files import Files, sha256_of
 from screener.batch.crew import settle_in
 
 if TYPE_CHECKING:
-    from screener.corrections import Change
+    from screener.changes import Change
     from screener.screening import Screening
 
 __all__ = ["PLAIN", "Died", "Done", "Failed", "Limits", "Outcome", "Stopped", "Work", "Written", "perform"]
@@ -44,6 +44,11 @@ PLAIN = "plain_"
 
 # What the recording is called here: a message that names it names it as the person did.
 _RECORDING, _LANDMARKS = "{recording}", "{landmarks}"
+
+
+# The parts of the work as shares of all of it, about as long as they take.
+_REPORT = 0.7
+_PARTS = {"looking": (0.0, 0.45), "looking closely": (0.45, _REPORT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,18 +227,17 @@ def _child(work: Work, folder_name: str, connection: Connection) -> None:
 
 @dataclass
 class _Teller:
-    """Sends progress, no more often than it can be of use. Screening takes the first part, the film the rest."""
+    """Sends progress, no more often than it can be of use."""
 
     connection: Connection
-    begin: float = 0.0
-    end: float = 1.0
     _last: float = field(default=0.0)
 
     def __call__(self, what: str, share: float) -> None:
         at = time.monotonic()
         if at - self._last > _BREATH_S:
             self._last = at
-            self.connection.send((what, self.begin + (self.end - self.begin) * min(1.0, max(0.0, share))))
+            begin, end = _PARTS.get(what, (_REPORT, 1.0))
+            self.connection.send((what, begin + (end - begin) * min(1.0, max(0.0, share))))
 
 
 def _screen_and_write(work: Work, folder: Path, connection: Connection) -> None:
@@ -243,20 +247,21 @@ def _screen_and_write(work: Work, folder: Path, connection: Connection) -> None:
     from screener.plan import load_intake
     from screener.report import write_page, write_paper, write_report
 
+    tell = _Teller(connection)
     changes = changes_from_json(work.changes)
-    screening = _named(_screened(work, changes, folder, _Teller(connection, 0.0, 0.7)), work.name)
+    screening = _named(_screened(work, changes, folder, tell), work.name)
     if work.intake is not None:
         screening = with_plan(screening, load_intake(work.intake), work.programme)
     screening = with_scores(screening, changes)
     out = folder / "out"
     pictured = folder / _RECORDING if work.pictures and work.video is not None else None
-    connection.send(("writing the report", 0.7))
+    connection.send(("writing the report", _REPORT))
     write_report(
         screening,
         out,
         pictured,
         opensim=screening.subject.height_m is not None,
-        progress=_Teller(connection, 0.7, 1.0),
+        progress=tell,
     )
     if pictured is not None:
         write_page(screening, out / f"{PLAIN}report.html", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated, cast
 
 from fastapi import Depends
@@ -28,6 +29,9 @@ class Service:
         #: Readings told to the audit trail lately: who read what, and when that was told.
         self.readings_told: dict[tuple[str, str, str], float] = {}
 
+        #: Set when the service stops, for those who wait for something.
+        self.closing = threading.Event()
+
     def open(self) -> None:
         """Bring the database to this version, and begin to work and to sweep."""
         self.database.prepare()
@@ -36,6 +40,7 @@ class Service:
 
     def close(self) -> None:
         """Stop; what is in hand goes back into the queue."""
+        self.closing.set()
         self.sweeper.close()
         self.workshop.close()
         self.database.close()

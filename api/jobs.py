@@ -27,7 +27,7 @@ from api.analysis import Died, Done, Failed, Limits, Outcome, Stopped, Work, per
 from api.files import Files
 from api.metrics import JOB_SECONDS, JOBS_ENDED
 from api.records.database import Database
-from api.records.models import Correction, Job, Screening, StoredFile, Subject
+from api.records.models import ME, Correction, Job, Screening, StoredFile, Subject
 from api.records.types import new_id, now
 from api.retention import RECORDING, forget_recording, keep_days, remove_unnamed
 from api.settings import Settings
@@ -285,8 +285,7 @@ class Workshop:
                 name=screening.name,
                 video=kept.get(RECORDING),
                 landmarks=kept.get("landmarks.parquet"),
-                # The one person of a personal installation has no number.
-                subject_code=None if screening.clinic_id == PERSONAL_CLINIC_ID else subject.code,
+                subject_code=None if (subject.clinic_id, subject.code) == (PERSONAL_CLINIC_ID, ME) else subject.code,
                 height_m=subject.height_m,
                 intake=screening.intake,
                 programme=screening.programme,

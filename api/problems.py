@@ -138,7 +138,7 @@ _OF_EVERY_ROUTE = (400, 401, 403, 421, 422)
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is not None:
         return app.openapi_schema
-    schema = get_openapi(
+    schema: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.access import PERSONAL_CLINIC_ID
-from api.records.models import Clinic
+from api.records.models import ME, Clinic, Subject
 
 __all__ = ["Database", "DbSession"]
 
@@ -45,13 +45,15 @@ class Database:
                 connection.execution_options(begin="NONE").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def prepare(self) -> None:
-        """Bring the tables to this version, from whichever they are of, and put in the row of the personal clinic."""
+        """Bring the tables to this version, from whichever they are of, and put in the one person of a personal one."""
         from api.records.migrate import upgrade
 
         upgrade(self.engine)
         with self.changing() as session:
             if session.get(Clinic, PERSONAL_CLINIC_ID) is None:
                 session.add(Clinic(id=PERSONAL_CLINIC_ID, name="Personal"))
+                session.flush()
+                session.add(Subject(clinic_id=PERSONAL_CLINIC_ID, code=ME))
 
     def answers(self) -> bool:
         """Whether it answers now."""

@@ -22,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from api.records.types import UtcDateTime, new_id, now
 
 __all__ = [
+    "ME",
     "ApiKey",
     "AuditLine",
     "Base",
@@ -37,6 +38,10 @@ __all__ = [
     "User",
     "UserSession",
 ]
+
+
+#: The code of the one person of a personal installation, who needs no number.
+ME = "me"
 
 
 class Base(DeclarativeBase):
