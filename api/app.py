@@ -11,7 +11,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from api import problems, selfcheck
+from api import clinic, problems, selfcheck
 from api.accounts.limits import SignInLimits
 from api.context import Service
 from api.front_door import FrontDoor
@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(routes.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     selfcheck.install(app, settings)
+    clinic.install(app, settings)
     app.add_middleware(SignIn, personal=settings.mode == "personal")
     app.add_middleware(FrontDoor, settings.allowed_hosts, settings.allowed_origins, https=settings.mode == "clinic")
     app.add_middleware(RequestLog)

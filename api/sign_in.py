@@ -31,7 +31,7 @@ OPEN: frozenset[tuple[str, str]] = frozenset(
         ("POST", "/v1/links:take-up"),
     }
 )
-_OPEN_FOLDERS = ("/static/",)
+_OPEN_FOLDERS = ("/static/", "/clinic/static/")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

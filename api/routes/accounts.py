@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,40 +22,35 @@ from api.records.audit import note
 from api.records.database import DbSession
 from api.records.models import ApiKey, Clinic, User, UserSession
 from api.records.types import now
+from api.routes.forms import Given, Id, Line, Told
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
 
 _Email = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$"
+    ),
 ]
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 # Passwords are taken as they are typed; how long they must be is said in words, by `why_too_weak`.
 _Password = Annotated[str, StringConstraints(max_length=1000)]
 _Role = Literal["admin", "clinician", "read_only"]
 _Scope = Literal["read", "write", "export", "erase"]
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Told(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
 # -- signing in ---------------------------------------------------------------------------------------------------
 
 
-class SignInGiven(_Given):
+class SignInGiven(Given):
     """Who signs in."""
 
     email: _Email = Field(examples=["ada@clinic.example"])
     password: _Password = Field(examples=["four words without connection"])
 
 
-class Me(_Told):
+class Me(Told):
     """Who asks, and what they may do."""
 
     kind: Literal["personal", "user", "machine"]
@@ -67,7 +62,7 @@ class Me(_Told):
     csrf_token: str | None = Field(description="What every change by a signed-in person carries as X-CSRF-Token.")
 
 
-class SessionTold(_Told):
+class SessionTold(Told):
     """A sign-in of one's own account."""
 
     id: str
@@ -182,7 +177,7 @@ def end_session(session_id: str, principal: AccountHolder, response: Response, d
         response.headers["clear-site-data"] = '"cache", "storage"'
 
 
-class PasswordGiven(_Given):
+class PasswordGiven(Given):
     """A change of one's own password."""
 
     current: _Password
@@ -227,14 +222,14 @@ def _set_password(db: Session, user: User, password: str) -> None:
     user.password_hash = hash_password(password)
 
 
-class TakeUpGiven(_Given):
+class TakeUpGiven(Given):
     """What is behind the `#` of a link, and the password to set."""
 
     token: Annotated[str, StringConstraints(max_length=200)]
     password: _Password
 
 
-class TakenUp(_Told):
+class TakenUp(Told):
     """Whose password was set."""
 
     email: str
@@ -259,7 +254,7 @@ def take_up_link(given: TakeUpGiven, request: Request, db: DbSession) -> TakenUp
 # -- people of the clinic -----------------------------------------------------------------------------------------
 
 
-class UserTold(_Told):
+class UserTold(Told):
     """An account of the clinic."""
 
     id: str
@@ -272,15 +267,15 @@ class UserTold(_Told):
     last_sign_in_at: datetime | None
 
 
-class InviteGiven(_Given):
+class InviteGiven(Given):
     """Whom to invite."""
 
     email: _Email = Field(examples=["ada@clinic.example"])
-    name: _Name = Field(examples=["Ada Example"])
+    name: Line = Field(examples=["Ada Example"])
     role: _Role
 
 
-class LinkTold(_Told):
+class LinkTold(Told):
     """A one-time link. It is shown this once; hand it to the person yourself."""
 
     user: UserTold
@@ -288,10 +283,10 @@ class LinkTold(_Told):
     expires_at: datetime
 
 
-class UserChange(_Given):
+class UserChange(Given):
     """What to change of an account; what is left out stays."""
 
-    name: _Name | None = None
+    name: Line | None = None
     role: _Role | None = None
     active: bool | None = None
 
@@ -363,7 +358,7 @@ def _keep_an_admin(db: Session, principal: Principal) -> None:
 
 
 @router.post("/users/{user_id}/links", status_code=201, responses=problems(404, 409))
-def new_user_link(user_id: str, principal: AccountAdmin, db: DbSession) -> LinkTold:
+def new_user_link(user_id: Id, principal: AccountAdmin, db: DbSession) -> LinkTold:
     """A new one-time link for a person who lost theirs, or forgot the password. Earlier links no longer work."""
     user = _user_of(db, principal, user_id)
     if not user.active:
@@ -376,7 +371,7 @@ def new_user_link(user_id: str, principal: AccountAdmin, db: DbSession) -> LinkT
 
 
 @router.delete("/users/{user_id}/sessions", status_code=204, responses=problems(404))
-def end_sessions(user_id: str, principal: AccountAdmin, db: DbSession) -> None:
+def end_sessions(user_id: Id, principal: AccountAdmin, db: DbSession) -> None:
     """Sign a person out everywhere."""
     user = _user_of(db, principal, user_id)
     ended = revoke_sessions(db, user.id)
@@ -387,16 +382,16 @@ def end_sessions(user_id: str, principal: AccountAdmin, db: DbSession) -> None:
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 
-class KeyGiven(_Given):
+class KeyGiven(Given):
     """A key for a program."""
 
-    name: _Name = Field(examples=["nightly import"])
+    name: Line = Field(examples=["nightly import"])
     scopes: list[_Scope] = Field(min_length=1, max_length=len(SCOPES), examples=[["read", "write"]])
     # JSON has no instants: they come as text.
     expires_at: Annotated[datetime, Field(strict=False)] | None = None
 
 
-class KeyTold(_Told):
+class KeyTold(Told):
     """A key, without what makes it one."""
 
     id: str
@@ -436,7 +431,7 @@ def make_key(given: KeyGiven, principal: AccountAdmin, db: DbSession) -> KeyMade
 
 
 @router.delete("/keys/{key_id}", status_code=204, responses=problems(404))
-def withdraw_key(key_id: str, principal: AccountAdmin, db: DbSession) -> None:
+def withdraw_key(key_id: Id, principal: AccountAdmin, db: DbSession) -> None:
     """Withdraw a key: from now on it opens nothing."""
     row = db.get(ApiKey, key_id)
     if row is None or row.clinic_id != principal.clinic_id or row.revoked_at is not None:
@@ -449,7 +444,7 @@ def withdraw_key(key_id: str, principal: AccountAdmin, db: DbSession) -> None:
 # -- the clinic ---------------------------------------------------------------------------------------------------
 
 
-class ClinicTold(_Told):
+class ClinicTold(Told):
     """The clinic, and for how long it keeps recordings."""
 
     id: str
@@ -458,10 +453,10 @@ class ClinicTold(_Told):
     keeps_days: int = Field(description="What holds now.")
 
 
-class ClinicChange(_Given):
+class ClinicChange(Given):
     """What to change; what is left out stays."""
 
-    name: _Name | None = None
+    name: Line | None = None
     retention_days: Annotated[int, Field(ge=0, le=3650)] | None = None
 
 

@@ -6,22 +6,23 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import select
 
 from api.access import Administrator
 from api.records.database import DbSession
 from api.records.models import AuditLine
+from api.routes.forms import Cursor, Limit, Page, Told, page_of
 
 __all__ = ["router"]
+
+_PLAIN = r"^[^\x00]*$"
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 
 
-class AuditLineTold(BaseModel):
+class AuditLineTold(Told):
     """Who did what to what, and when. Identifiers only: a deleted person leaves no name here."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     at: datetime
@@ -34,23 +35,20 @@ class AuditLineTold(BaseModel):
     request_id: str | None
 
 
-class AuditPage(BaseModel):
-    """Lines, the newest first."""
-
-    items: list[AuditLineTold]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the page before; None at the beginning.")
-
-
 @router.get("/audit")
 def read_audit(
     principal: Administrator,
     db: DbSession,
-    object_id: Annotated[str | None, Query(max_length=200, description="Of one person, screening, account ...")] = None,
-    actor_id: Annotated[str | None, Query(max_length=36, description="What one account or key did.")] = None,
-    action: Annotated[str | None, Query(max_length=50, examples=["exported"])] = None,
-    cursor: Annotated[str | None, Query(max_length=36)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> AuditPage:
+    object_id: Annotated[
+        str | None, Query(max_length=200, pattern=_PLAIN, description="Of one person, screening, account ...")
+    ] = None,
+    actor_id: Annotated[
+        str | None, Query(max_length=36, pattern=_PLAIN, description="What one account or key did.")
+    ] = None,
+    action: Annotated[str | None, Query(max_length=50, pattern=_PLAIN, examples=["exported"])] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[AuditLineTold]:
     """The clinic's audit trail, the newest line first."""
     lines = select(AuditLine).where(AuditLine.clinic_id == principal.clinic_id)
     for column, value in (
@@ -60,11 +58,4 @@ def read_audit(
     ):
         if value is not None:
             lines = lines.where(column == value)
-    if cursor is not None:
-        lines = lines.where(AuditLine.id < cursor)
-    rows = db.scalars(lines.order_by(AuditLine.id.desc()).limit(limit + 1)).all()
-    more = len(rows) > limit
-    return AuditPage(
-        items=[AuditLineTold.model_validate(row) for row in rows[:limit]],
-        next_cursor=rows[limit - 1].id if more else None,
-    )
+    return page_of(db, lines, AuditLine.id, cursor, limit, AuditLineTold.model_validate)

@@ -1,45 +1,42 @@
-"""Corrections of a result by hand: each is kept with its reason, can be undone, and lets the result be read anew."""
+"""What a person adds to a result: corrections, each kept and undone singly, and answers; then it is read anew."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.access import Principal, Reader, Writer
+from api.access import Reader, Writer
 from api.jobs import queue
 from api.problems import Problem, problems
 from api.records.audit import note
 from api.records.database import DbSession
 from api.records.models import Correction, Screening, StoredFile
 from api.records.types import now
+from api.routes.forms import Given, Id, Line, Told, screening_of
+from api.routes.plans import IntakeGiven, Programme
+from api.routes.told import ScreeningTold, screening_told
 from screener.changes import Change, check_change
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/screenings/{screening_id}/corrections", tags=["corrections"])
+router = APIRouter(prefix="/v1/screenings/{screening_id}", tags=["corrections"])
 
 
-class CorrectionGiven(BaseModel):
+class CorrectionGiven(Given):
     """What to change, and why."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
     change: Change = Field(examples=[{"kind": "drop_repetition", "at_s": 3.87}])
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = Field(
-        default=None, examples=["She reached for the wall."]
-    )
+    reason: Line | None = Field(default=None, examples=["She reached for the wall."])
 
 
-class CorrectionTold(BaseModel):
+class CorrectionTold(Told):
     """A correction. It holds unless it was undone; of two that say different things the later one holds."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: str
     made_by: str
@@ -47,13 +44,6 @@ class CorrectionTold(BaseModel):
     change: dict[str, Any]
     reason: str | None
     undone_at: datetime | None
-
-
-def _screening(db: Session, principal: Principal, screening_id: str) -> Screening:
-    screening = db.get(Screening, screening_id)
-    if screening is None or screening.clinic_id != principal.clinic_id:
-        raise Problem(404, "There is no such screening.", "GET /v1/screenings lists those there are.")
-    return screening
 
 
 def _read_anew(db: Session, screening: Screening) -> None:
@@ -65,18 +55,18 @@ def _read_anew(db: Session, screening: Screening) -> None:
     queue(db, screening)
 
 
-@router.get("", responses=problems(404))
-def list_corrections(screening_id: str, principal: Reader, db: DbSession) -> list[CorrectionTold]:
+@router.get("/corrections", responses=problems(404))
+def list_corrections(screening_id: Id, principal: Reader, db: DbSession) -> list[CorrectionTold]:
     """Every correction of a result, the first one first, those undone too."""
-    screening = _screening(db, principal, screening_id)
+    screening = screening_of(db, principal, screening_id)
     rows = db.scalars(select(Correction).where(Correction.screening_id == screening.id).order_by(Correction.id))
     return [CorrectionTold.model_validate(row) for row in rows]
 
 
-@router.post("", status_code=202, responses=problems(404, 409))
-def correct(screening_id: str, given: CorrectionGiven, principal: Writer, db: DbSession) -> CorrectionTold:
+@router.post("/corrections", status_code=202, responses=problems(404, 409))
+def correct(screening_id: Id, given: CorrectionGiven, principal: Writer, db: DbSession) -> CorrectionTold:
     """Correct a result. It is read anew from the saved landmarks; follow it as any other analysis."""
-    screening = _screening(db, principal, screening_id)
+    screening = screening_of(db, principal, screening_id)
     if screening.result is not None:
         check_change(json.loads(screening.result), given.change)
     row = Correction(
@@ -84,7 +74,7 @@ def correct(screening_id: str, given: CorrectionGiven, principal: Writer, db: Db
         screening_id=screening.id,
         made_by=principal.name,
         change=given.change.model_dump(),
-        reason=given.reason or None,
+        reason=given.reason,
     )
     db.add(row)
     _read_anew(db, screening)
@@ -93,10 +83,10 @@ def correct(screening_id: str, given: CorrectionGiven, principal: Writer, db: Db
     return CorrectionTold.model_validate(row)
 
 
-@router.delete("/{correction_id}", status_code=202, responses=problems(404, 409))
-def undo(screening_id: str, correction_id: str, principal: Writer, db: DbSession) -> CorrectionTold:
+@router.delete("/corrections/{correction_id}", status_code=202, responses=problems(404, 409))
+def undo(screening_id: Id, correction_id: Id, principal: Writer, db: DbSession) -> CorrectionTold:
     """Undo a correction. It stays in the list; the result is read anew without it."""
-    screening = _screening(db, principal, screening_id)
+    screening = screening_of(db, principal, screening_id)
     row = db.get(Correction, correction_id)
     if row is None or row.screening_id != screening.id:
         raise Problem(404, "The screening has no such correction.", "GET its corrections.")
@@ -107,3 +97,23 @@ def undo(screening_id: str, correction_id: str, principal: Writer, db: DbSession
     note(db, principal, "undid", "screening", screening.id, correction=row.id)
     db.commit()
     return CorrectionTold.model_validate(row)
+
+
+class AnswersGiven(Given):
+    """A person's answers that came after the recording, and the programme to follow."""
+
+    intake: IntakeGiven
+    programme: Programme = "evidence"
+
+
+@router.put("/intake", status_code=202, responses=problems(404, 409))
+def answer(screening_id: Id, given: AnswersGiven, principal: Writer, db: DbSession) -> ScreeningTold:
+    """Give or change the answers that a plan rests on. The result is read anew, with its plan."""
+    screening = screening_of(db, principal, screening_id)
+    given.intake.checked()
+    screening.intake = given.intake.model_dump(exclude_none=True)
+    screening.programme = given.programme
+    _read_anew(db, screening)
+    note(db, principal, "answered", "screening", screening.id)
+    db.commit()
+    return screening_told(db, screening)

@@ -15,7 +15,7 @@ from api.access import Principal
 from api.context import Service
 from api.problems import Problem
 from api.records.audit import note
-from api.records.models import Screening, Subject
+from api.records.models import AuditLine, Screening, Subject
 
 __all__ = [
     "Cursor",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Item = TypeVar("Item")
-Row = TypeVar("Row", Screening, Subject)
+Row = TypeVar("Row", Screening, Subject, AuditLine)
 
 # PostgreSQL takes no zero character in a text, and a line has no other control characters either.
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
