@@ -283,6 +283,26 @@ def progress(
 
 
 @app.command()
+def clinic_admin(
+    email: Annotated[str, typer.Argument(help="The person's e-mail address, by which they sign in.")],
+    clinic: Annotated[
+        str, typer.Option(help="The clinic's name; it is made where there is none of this name.")
+    ] = "Clinic",
+    name: Annotated[str | None, typer.Option(help="The person's name, as pages greet them.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; else SCREENER_DATA_DIR.")] = None,
+) -> None:
+    """Make the first admin of a clinic (or help one who is locked out), and print a one-time link to a password.
+
+    For SCREENER_MODE=clinic. All further people are invited on the clinic's settings page.
+    """
+    from api.accounts.first_admin import make_admin
+    from api.settings import Settings
+
+    settings = Settings(data_dir=data_dir) if data_dir is not None else Settings()
+    print(make_admin(settings.prepared(), email, name, clinic))
+
+
+@app.command()
 def models() -> None:
     """Show which models are installed, from where, and whether they are intact."""
     from rich.console import Console
