@@ -125,6 +125,13 @@ class View:
         focal = camera.height_px / 2 / np.tan(np.radians(camera.fov_deg) / 2)
         return View(camera, eye, turned, float(focal))
 
+    @property
+    def aside_deg(self) -> float:
+        """From how far aside the camera sees the person's place, + = from their left; a camera that stands square to
+        the person but to one side of them sees them from aside too."""
+        front = 1.0 if self.camera.facing == "anterior" else -1.0
+        return float(np.degrees(np.arctan2(self.eye[0], front * self.eye[2])))
+
     def project(self, points: Floats) -> Floats:
         """Pixels (point, xy), y down, (0, 0) the outer corner of the first pixel, of world points (point, xyz)."""
         seen = (np.asarray(points, float) - self.eye) @ self.axes.T

@@ -307,6 +307,7 @@ def draw_set(
                     "stance_side": stance,
                     "camera_facing": camera.facing,
                     "camera_yaw_deg": camera.yaw_deg,
+                    "seen_from_aside_deg": view.aside_deg,
                     "camera_roll_deg": camera.roll_deg,
                     "exposure": look.exposure,
                     "free_foot_clear_m": free_foot_lowest_m(figure, posture, sole),

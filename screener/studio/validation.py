@@ -155,6 +155,7 @@ def _stills(out: Path, number: int, seed: int) -> list[dict[str, Any]]:
                     "stance_side": spec.bouts[0].stance_side,
                     "camera_facing": spec.camera.facing,
                     "camera_yaw_deg": spec.camera.yaw_deg,
+                    "seen_from_aside_deg": stage.view.aside_deg,
                     "camera_roll_deg": spec.camera.roll_deg,
                     "exposure": spec.look.exposure,
                     "at": kind,
