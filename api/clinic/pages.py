@@ -235,5 +235,5 @@ def audit(
     """The audit trail, with the names that accounts have now."""
     wanted = object_id.replace("\x00", "") if object_id else None
     page = read_audit(principal, db, wanted, None, None, cursor, 100)
-    names = dict(db.execute(select(User.id, User.name).where(User.clinic_id == principal.clinic_id)).tuples().all())
+    names = dict(db.execute(select(User.id, User.name).where(User.clinic_id == principal.clinic_id)).all())
     return render(request, "audit", principal, page=page, names=names, object_id=object_id or "")
