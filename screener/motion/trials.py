@@ -142,7 +142,20 @@ def _standing(joints: Joints, sets: list[list[Dip]]) -> NDArray[np.bool_]:
     return inside & ~squatting if sets else ~squatting
 
 
+# Who lifts a foot, or puts it down, sinks a little: less than this part of the other dips of the set.
+_STEPPING_PART = 0.5
+
+
+def _repeated(members: list[Dip]) -> list[Dip]:
+    """The dips of a set without those in which a foot was only lifted or put down."""
+    if len(members) < 2:
+        return members
+    usual = float(np.median([dip.depth for dip in members if not dip.steps] or [dip.depth for dip in members]))
+    return [dip for dip in members if not (dip.steps and dip.depth < _STEPPING_PART * usual)]
+
+
 def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> Trial | None:
+    members = _repeated(members)
     # One repetition whose foot could not be told is over the foot of the others of its set.
     stance: StanceSide = next((dip.stance_side for dip in members if dip.stance_side != "unknown"), "unknown")
     drawn: Side = stance if stance != "unknown" else "left"
@@ -152,7 +165,8 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     votes = [dip.task for dip in members]
     detected = max(sorted(set(votes)), key=votes.count)
     chosen = task or detected
-    if chosen != "single_leg_squat" and quiet.kind == "bilateral" and not _on_both_feet_on_box(signals, quiet):
+    if chosen == "lateral_step_down":
+        # Its free foot hangs beside the step, level with the other perhaps, but with nothing to stand on.
         quiet = QuietStance(quiet.start_s, quiet.end_s, "single_leg")
     repetitions = tuple(
         _repetition(joints, signals, dip, index, chosen, stance) for index, dip in enumerate(members, start=1)
@@ -161,15 +175,6 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
         return None
     return Trial(chosen, "given" if task else "detected", stance, quiet, repetitions, signals)
-
-
-# Ankles this close (% of leg length) stand side by side; a foot that hangs beside a box is further out.
-_SIDE_BY_SIDE_PCT = 22.0
-
-
-def _on_both_feet_on_box(signals: StanceSignals, quiet: QuietStance) -> bool:
-    window = signals.window(quiet.start_s, quiet.end_s)
-    return bool(np.nanmedian(signals.free_ankle_aside_pct[window]) < _SIDE_BY_SIDE_PCT)
 
 
 def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: float) -> QuietStance:
