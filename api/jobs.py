@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.access import PERSONAL_CLINIC_ID
@@ -37,7 +37,7 @@ from screener.errors import WrongUse
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Workshop", "queue"]
+__all__ = ["Performer", "Workshop", "queue"]
 
 _log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ def _versions() -> str:
     return hashlib.sha256(version("screener").encode() + models).hexdigest()[:16]
 
 
-class _Performer(Protocol):
+class Performer(Protocol):
     """Whoever does the work: this machine, or a cluster."""
 
     def perform(self, work: Work, tell: Callable[[str, float], bool]) -> Outcome:
@@ -162,12 +162,14 @@ def _on_a_worker(work: Work) -> Outcome:
 class Workshop:
     """The workers of this process: each a thread that claims a job, has it done, and claims the next."""
 
-    def __init__(self, settings: Settings, database: Database, files: Files) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, files: Files, performer: Performer | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._files = files
         self._closing = threading.Event()
-        self._performer: _Performer = _Cluster(settings.scheduler) if settings.scheduler else _Here()
+        self._performer = performer or (_Cluster(settings.scheduler) if settings.scheduler else _Here())
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
             for number in range(settings.workers)
@@ -200,17 +202,16 @@ class Workshop:
 
     def _claim(self) -> tuple[str, str, int] | None:
         """A job that nobody works on: its id, the lease by which it is ours now, and the how manieth attempt it is."""
-        lease, at = new_id(), now()
-        free = or_(Job.state == "queued", and_(Job.state == "running", Job.lease_until < at))
-        first = select(Job.id).where(free).order_by(Job.id).limit(1)
         with self._database.sessions() as session:
-            if session.scalar(first) is None:
+            if session.scalar(_first_free()) is None:
                 return None
         with self._database.changing() as session:
+            session.connection()  # On SQLite this waits for its turn: the lease begins behind that.
+            lease, at = new_id(), now()
             taken = session.execute(
-                # One statement, so that of two who ask at once one gets it: `free` is looked at again under the lock.
+                # One statement, so that of two who ask at once one gets it: whether it is free is seen again under the lock.
                 update(Job)
-                .where(Job.id == first.scalar_subquery(), free)
+                .where(Job.id == _first_free().scalar_subquery(), _is_free())
                 .values(
                     state="running",
                     lease=lease,
@@ -348,6 +349,14 @@ class Workshop:
         if isinstance(outcome, Died) and job.attempts < _TRIES:
             return "queued"
         return "failed"
+
+
+def _is_free() -> ColumnElement[bool]:
+    return or_(Job.state == "queued", and_(Job.state == "running", Job.lease_until < now()))
+
+
+def _first_free() -> Select[str]:
+    return select(Job.id).where(_is_free()).order_by(Job.id).limit(1)
 
 
 def _keep(session: Session, screening: Screening, done: Done) -> None:

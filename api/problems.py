@@ -160,4 +160,4 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 def _definitions() -> dict[str, Any]:
     body = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    return body.pop("$defs") | {"ProblemBody": body}
+    return {**body.pop("$defs"), "ProblemBody": body}
