@@ -209,7 +209,7 @@ class Workshop:
             session.connection()  # On SQLite this waits for its turn: the lease begins behind that.
             lease, at = new_id(), now()
             taken = session.execute(
-                # One statement, so that of two who ask at once one gets it: whether it is free is seen again under the lock.
+                # One statement, so that of two who ask at once one gets it: it is looked at again under the lock.
                 update(Job)
                 .where(Job.id == _first_free().scalar_subquery(), _is_free())
                 .values(

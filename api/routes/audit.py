@@ -58,4 +58,6 @@ def read_audit(
     ):
         if value is not None:
             lines = lines.where(column == value)
-    return page_of(db, lines, AuditLine.id, cursor, limit, AuditLineTold.model_validate)
+    return page_of(
+        db, lines, AuditLine.id, cursor, limit, lambda found: [AuditLineTold.model_validate(line) for line in found]
+    )

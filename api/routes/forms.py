@@ -77,7 +77,7 @@ def page_of(
     id_column: InstrumentedAttribute[str],
     cursor: str | None,
     limit: int,
-    told: Callable[[Row], Item],
+    told: Callable[[Sequence[Row]], list[Item]],
 ) -> Page[Item]:
     """One page of a selection. Identifiers sort by the time of their making, so the last one is the cursor."""
     if cursor is not None:
@@ -85,7 +85,7 @@ def page_of(
     found: Sequence[Row] = session.scalars(rows.order_by(id_column.desc()).limit(limit + 1)).all()
     more = len(found) > limit
     found = found[:limit]
-    return Page(items=[told(row) for row in found], next_cursor=found[-1].id if more else None)
+    return Page(items=told(found), next_cursor=found[-1].id if more else None)
 
 
 def subject_of(session: Session, principal: Principal, subject_id: str) -> Subject:

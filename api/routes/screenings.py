@@ -30,7 +30,7 @@ from api.retention import erase_screening
 from api.routes.forms import Cursor, Given, Id, Limit, Line, Page, page_of, screening_of, subject_of, tell_reading
 from api.routes.plans import IntakeGiven, Programme
 from api.routes.subjects import ConsentGiven, add_consent, has_consented, the_one_person
-from api.routes.told import ProgressOfJob, ScreeningTold, progress_of, screening_told
+from api.routes.told import ProgressOfJob, ScreeningTold, progress_of, screening_told, screenings_told
 
 router = APIRouter(prefix="/v1/screenings", tags=["screenings"])
 
@@ -151,7 +151,7 @@ def add_screening(
 def list_screenings(principal: Reader, db: DbSession, cursor: Cursor = None, limit: Limit = 50) -> Page[ScreeningTold]:
     """The clinic's screenings, the newest first."""
     rows = select(Screening).where(Screening.clinic_id == principal.clinic_id)
-    return page_of(db, rows, Screening.id, cursor, limit, lambda screening: screening_told(db, screening))
+    return page_of(db, rows, Screening.id, cursor, limit, lambda found: screenings_told(db, found))
 
 
 @router.get("/{screening_id}", responses=problems(404))

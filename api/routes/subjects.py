@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,7 @@ from api.records.models import ME, Consent, Screening, Subject
 from api.records.types import now
 from api.retention import erase_subject
 from api.routes.forms import Cursor, Given, Id, Limit, Line, Page, Told, page_of, subject_of, tell_reading
-from api.routes.told import ScreeningTold, screening_told
+from api.routes.told import ScreeningTold, screenings_told
 
 router = APIRouter(prefix="/v1/subjects", tags=["people"])
 
@@ -125,7 +126,7 @@ def add_subject(given: SubjectGiven, principal: Writer, db: DbSession) -> Subjec
     _flush(db)
     note(db, principal, "created", "subject", subject.id)
     db.commit()
-    return _told(db, subject)
+    return _told(db, [subject])[0]
 
 
 @router.get("")
@@ -142,13 +143,13 @@ def list_subjects(
     rows = select(Subject).where(Subject.clinic_id == principal.clinic_id)
     if q:
         rows = rows.where(or_(Subject.code.icontains(q, autoescape=True), Subject.name.icontains(q, autoescape=True)))
-    return page_of(db, rows, Subject.id, cursor, limit, lambda subject: _told(db, subject))
+    return page_of(db, rows, Subject.id, cursor, limit, lambda found: _told(db, found))
 
 
 @router.get("/{subject_id}", responses=problems(404))
 def read_subject(subject_id: Id, principal: Reader, db: DbSession, context: Context) -> SubjectTold:
     """One person."""
-    told = _told(db, subject_of(db, principal, subject_id))
+    told = _told(db, [subject_of(db, principal, subject_id)])[0]
     tell_reading(context, principal, "subject", subject_id)
     return told
 
@@ -165,7 +166,7 @@ def change_subject(subject_id: Id, given: SubjectChanges, principal: Writer, db:
     _flush(db)
     note(db, principal, "changed", "subject", subject.id, fields=sorted(changes))
     db.commit()
-    return _told(db, subject)
+    return _told(db, [subject])[0]
 
 
 @router.delete("/{subject_id}", status_code=204, responses=problems(404))
@@ -214,7 +215,7 @@ def list_screenings_of(
     """The person's screenings, the newest first."""
     subject_of(db, principal, subject_id)
     rows = select(Screening).where(Screening.subject_id == subject_id)
-    return page_of(db, rows, Screening.id, cursor, limit, lambda screening: screening_told(db, screening))
+    return page_of(db, rows, Screening.id, cursor, limit, lambda found: screenings_told(db, found))
 
 
 @router.get("/{subject_id}/progress", responses=problems(404))
@@ -298,9 +299,15 @@ def _flush(db: Session) -> None:
         ) from error
 
 
-def _told(db: Session, subject: Subject) -> SubjectTold:
-    plain: dict[str, Any] = {name: getattr(subject, name) for name in SubjectTold.model_fields if name != "consented"}
-    return SubjectTold(**plain, consented=has_consented(db, subject.id))
+def _told(db: Session, subjects: Sequence[Subject]) -> list[SubjectTold]:
+    ids = [subject.id for subject in subjects]
+    held = select(Consent.subject_id).where(Consent.subject_id.in_(ids), Consent.withdrawn_at.is_(None))
+    consented = set(db.scalars(held))
+    entered = [name for name in SubjectTold.model_fields if name != "consented"]
+    return [
+        SubjectTold(**{name: getattr(subject, name) for name in entered}, consented=subject.id in consented)
+        for subject in subjects
+    ]
 
 
 def _when(recorded_on: date | None, created_at: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from api.records.models import Job, Screening, StoredFile
 from api.retention import RECORDING
 from api.routes.forms import Told
 
-__all__ = ["FailureTold", "ProgressOfJob", "ScreeningTold", "progress_of", "screening_told"]
+__all__ = ["FailureTold", "ProgressOfJob", "ScreeningTold", "progress_of", "screening_told", "screenings_told"]
 
 State = Literal["awaiting_upload", "queued", "running", "done", "failed", "cancelled"]
 
@@ -69,22 +70,39 @@ class ScreeningTold(BaseModel):
 def progress_of(session: Session, screening: Screening) -> ProgressOfJob:
     """How far the screening is, as its latest job tells."""
     job = session.scalar(select(Job).where(Job.screening_id == screening.id).order_by(Job.id.desc()).limit(1))
-    if job is None:
-        waiting = screening.state == "awaiting_upload"
-        return ProgressOfJob(state=screening.state, doing="waiting" if waiting else "done", share=0 if waiting else 1)  # type: ignore[arg-type]
-    return ProgressOfJob(state=screening.state, doing=job.doing, share=job.share)  # type: ignore[arg-type]
+    return _progress(screening, job)
 
 
 def screening_told(session: Session, screening: Screening) -> ScreeningTold:
     """A screening as the API tells it."""
-    stored = session.scalars(
-        select(StoredFile).where(StoredFile.screening_id == screening.id).order_by(StoredFile.name)
-    ).all()
+    return screenings_told(session, [screening])[0]
+
+
+def screenings_told(session: Session, screenings: Sequence[Screening]) -> list[ScreeningTold]:
+    """Many screenings; their jobs and files are asked for once, not for each."""
+    ids = [screening.id for screening in screenings]
+    jobs = {
+        job.screening_id: job for job in session.scalars(select(Job).where(Job.screening_id.in_(ids)).order_by(Job.id))
+    }
+    stored: dict[str, list[StoredFile]] = {each: [] for each in ids}
+    for file in session.scalars(select(StoredFile).where(StoredFile.screening_id.in_(ids)).order_by(StoredFile.name)):
+        stored[file.screening_id].append(file)
+    return [_told(screening, jobs.get(screening.id), stored[screening.id]) for screening in screenings]
+
+
+def _progress(screening: Screening, job: Job | None) -> ProgressOfJob:
+    if job is None:
+        ended = screening.state != "awaiting_upload"
+        return ProgressOfJob(state=screening.state, doing="done" if ended else "waiting", share=float(ended))  # type: ignore[arg-type]
+    return ProgressOfJob(state=screening.state, doing=job.doing, share=job.share)  # type: ignore[arg-type]
+
+
+def _told(screening: Screening, job: Job | None, stored: Sequence[StoredFile]) -> ScreeningTold:
     names = {file.name for file in stored}
     same = ("id", "subject_id", "kind", "name", "settings", "programme", "recorded_on", "created_at", "uploaded_at")
     return ScreeningTold(
         **{name: getattr(screening, name) for name in (*same, "result_at", "sha256")},
-        progress=progress_of(session, screening),
+        progress=_progress(screening, job),
         failure=FailureTold(**screening.failure) if screening.failure is not None else None,
         has_recording=RECORDING in names,
         has_film="annotated.mp4" in names,
