@@ -55,6 +55,7 @@ def test_analyze_prints_the_result_and_writes_every_file(
         "signals.parquet",
         "landmarks.parquet",
         "annotated.mp4",
+        "annotated.jpg",
         "curves.svg",
         "report.html",
         "report.pdf",

@@ -71,8 +71,8 @@ def write_report(
     Returns:
         the files that were written, in the order in which a person would open them.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
     check_wanted(screening.subject.height_m, opensim=opensim, fhir=fhir, c3d=c3d)
+    out_dir.mkdir(parents=True, exist_ok=True)
     stills = stills_of(screening, video_path, blur_face=blur_face) if video_path is not None else ()
     shown = out_dir / ("annotated.mp4" if codec == "h264" else "annotated.webm")
     with_film = film and video_path is not None

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from screener.assessment import load_norms, trials_from_json
 from screener.assessment.comparisons import Comparison, compare_days
+from screener.assessment.norms import measure_words
 from screener.errors import WrongUse
 from screener.files import write_atomically
 from screener.measures import MEASURES, MeasuredTrial, Measurement, MeasureName
@@ -191,12 +192,16 @@ def _said(courses: Sequence[_Course]) -> Iterable[str]:
     if not courses:
         yield "No leg was checked twice in the same movement, so there is nothing to compare."
     for course in courses:
-        found = [each for each in course.since_first[-1].values() if each.detectable]
+        compared = course.since_first[-1]
+        found = [each for each in compared.values() if each.detectable]
         name = title(course.trials[-1])
-        if found:
+        if not compared:
+            yield f"{name}: nothing was measured both times that could be compared."
+        elif found:
             yield from (f"{name}, since {course.days[0]}: {each.says}" for each in found)
         else:
-            yield f"{name}: no change beyond the measurement error since {course.days[0]}."
+            what = ", ".join(measure_words()[measure].short for measure in compared)
+            yield f"{name}: no change beyond the measurement error since {course.days[0]} (looked at: {what})."
 
 
 def _part(place: int, course: _Course) -> Part:
