@@ -303,6 +303,17 @@ def clinic_admin(
 
 
 @app.command()
+def work() -> None:
+    """Analyse what waits in the records of `screener serve`, on this machine or another, and answer nobody.
+
+    For installations of several machines; docs/operations.md tells how they find each other.
+    """
+    from api.server import work
+
+    work()
+
+
+@app.command()
 def models() -> None:
     """Show which models are installed, from where, and whether they are intact."""
     from rich.console import Console
