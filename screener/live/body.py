@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ _FEET_LEVEL = 0.06  # part of leg length, as in motion.trials
 _STRAIGHT = 0.9  # both legs at least so long, against the longer one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Body:
     """One frame's landmarks with the few lengths that guiding needs.
 
@@ -52,7 +53,7 @@ class Body:
     def hips(self) -> NDArray[np.float64]:
         return self.at(Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 
-    @property
+    @cached_property
     def steady_points(self) -> NDArray[np.float64]:
         """`(point, xy)`: hips, shoulders and both ankles, which keep still in quiet stance."""
         shoulders = self.at(Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
@@ -68,7 +69,7 @@ class Body:
         """How much higher the left ankle is than the right one in the picture, part of leg length."""
         return float(self.row[Landmark.RIGHT_ANKLE, 1] - self.row[Landmark.LEFT_ANKLE, 1]) / self.leg_px
 
-    @property
+    @cached_property
     def on_both_feet(self) -> bool:
         """Feet at one level, both legs straight."""
         lengths = [self._leg(side) for side in ("left", "right")]

@@ -43,6 +43,7 @@ _SENTENCE_S = 2.0
 
 _NOBODY_S = 2.0
 _IN_PLACE_S = 1.5  # all is well for so long before it goes on
+_JUDGE_EVERY_S = 0.2
 _STILL_S = 2.0  # the issue's two seconds on both feet
 _LOST_S = 1.0
 _GONE_S = 20.0
@@ -63,9 +64,9 @@ _FASTEST_S = 0.8
 _DEEP_ENOUGH_DEG = 40.0
 _SLOW_ENOUGH_S = 1.6
 
-# A dip: the hips come this far down over the ankle (part of leg length; repetitions.py: 0.022 is the smallest), and
+# A dip: the hips come this far down over the ankle (part of leg length, as in motion.repetitions), and
 # is over when they are most of the way up again. From the one to the other is about two thirds of the repetition.
-_DIP = 0.03
+_DIP = 0.02
 _UP_AGAIN = 0.4
 _SEEN_OF_DIP = 0.65
 # One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second.
@@ -176,6 +177,8 @@ class Guidance:
         self._both_since_s: float | None = None
         self._active_s = 0.0
         self._people = 1
+        self._placing: Placing | None = None
+        self._judged_s = -np.inf
 
     @property
     def side(self) -> Side | None:
@@ -307,7 +310,7 @@ class Guidance:
 
     def _place(self, body: Body, seen: Seen) -> None:
         now = body.time_s
-        found = judge_placing(self._recent(1.0), seen.brightness, self._people)
+        found = self._judged(1.0, seen.brightness, self._people)
         self._soft_since_s = now if self._soft_since_s is None else self._soft_since_s
         if found is not None and found.soft and (self._start_anyway or now - self._soft_since_s > _SOFT_AFTER_S):
             found = None
@@ -322,7 +325,7 @@ class Guidance:
 
     def _stand(self, body: Body, seen: Seen) -> None:
         now = body.time_s
-        if (found := judge_placing(self._recent(0.5), seen.brightness, 1)) is not None and not found.soft:
+        if (found := self._judged(0.5, seen.brightness, 1)) is not None and not found.soft:
             self._begin_again()
             self._enter("placing", now)
             return
@@ -356,7 +359,7 @@ class Guidance:
     def _move(self, body: Body, seen: Seen) -> None:
         now = body.time_s
         assert self._stage_s is not None
-        if (found := judge_placing(self._recent(0.5), seen.brightness, 1)) is not None and found.prompt == "too_close":
+        if (found := self._judged(0.5, seen.brightness, 1)) is not None and found.prompt == "too_close":
             self._say("too_close", now)
         self._mind_the_leg(body)
         self._follow_dip(body)
@@ -473,8 +476,13 @@ class Guidance:
                     hint = "deeper"
             self._say("count", now, always=True, number=self.repetitions, hint=hint)
 
-    def _recent(self, seconds: float) -> list[Body]:
-        return [each for each in self._bodies if self._bodies[-1].time_s - each.time_s <= seconds]
+    def _judged(self, seconds: float, brightness: float, people: int) -> Placing | None:
+        """What is wrong with the place, by the last seconds; looked at five times a second."""
+        now = self._bodies[-1].time_s
+        if not 0 <= now - self._judged_s < _JUDGE_EVERY_S:
+            recent = [each for each in self._bodies if now - each.time_s <= seconds]
+            self._placing, self._judged_s = judge_placing(recent, brightness, people), now
+        return self._placing
 
     # --- small things -------------------------------------------------------------------------------------------
 
@@ -514,7 +522,8 @@ def _still_for_s(bodies: list[Body]) -> float:
     times_s = np.array([body.time_s for body in bodies])
     points = np.stack([body.steady_points for body in bodies]) / np.median([body.leg_px for body in bodies])
     on_both = np.array([body.on_both_feet for body in bodies])
-    for start in range(len(bodies)):
+    # In tenths of the time looked at: a frame's exactness would cost more than the pose model's own share allows.
+    for start in range(0, len(bodies), max(1, len(bodies) // 10)):
         if not on_both[start:].mean() > 0.9:
             continue
         spread = np.ptp(np.percentile(points[start:], [5, 95], axis=0), axis=0)
