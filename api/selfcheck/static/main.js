@@ -104,7 +104,7 @@ async function fillCameras() {
 
 function courseFromForm() {
   const first = $("first").value, task = $("task").value;
-  const course = { task, sides: first === "left" ? ["left", "right"] : ["right", "left"] };
+  const course = { task, sides: first === "left" ? ["left", "right"] : ["right", "left"], repetitions: Number($("repetitions").value) };
   if (task !== "single_leg_squat") course.box_height_cm = Math.min(40, Math.max(5, Number($("box").value) || 15));
   return course;
 }
