@@ -8,6 +8,7 @@ from urllib.parse import quote
 from anyio import to_thread
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from api.access import PERSONAL, Principal
 from api.accounts.keys import principal_of_key
@@ -55,6 +56,9 @@ class SignIn:
         connection = HTTPConnection(scope)
         principal = PERSONAL if self._personal else await to_thread.run_sync(_find, connection)
         scope.setdefault("state", {})["principal"] = principal
+        if principal is not None:
+            # For the request's line in the log: who, by identifier.
+            bind_contextvars(actor=principal.user_id or principal.key_id or principal.kind)
         refusal: Refusal | None = None
         if principal is None and not _is_open(scope):
             refusal = 401, "Not signed in", "Sign in first, or send an API key: Authorization: Bearer KEY."

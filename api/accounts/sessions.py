@@ -13,7 +13,16 @@ from api.accounts.tokens import digest, new_token
 from api.records.models import User, UserSession
 from api.records.types import now
 
-__all__ = ["COOKIE", "IDLE", "LONGEST", "NewSession", "open_session", "principal_of_cookie", "revoke_sessions"]
+__all__ = [
+    "COOKIE",
+    "IDLE",
+    "LONGEST",
+    "NewSession",
+    "end_session_row",
+    "open_session",
+    "principal_of_cookie",
+    "revoke_sessions",
+]
 
 #: `__Host-`: a browser takes it over HTTPS only, for this host alone, and no other host can set it.
 COOKIE = "__Host-screener-session"
@@ -100,3 +109,8 @@ def revoke_sessions(session: Session, user_id: str, *, but: str | None = None, a
         .returning(UserSession.id)
     )
     return len(ended.all())
+
+
+def end_session_row(session: Session, session_id: str) -> None:
+    """End one session. The caller commits."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(revoked_at=now()))

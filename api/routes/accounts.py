@@ -16,7 +16,7 @@ from api.accounts.keys import SCOPES, new_key
 from api.accounts.limits import SignInLimits, TooManyTries
 from api.accounts.links import LASTS, link_path, new_link, take_up
 from api.accounts.passwords import hash_password, verify_password, why_too_weak
-from api.accounts.sessions import COOKIE, LONGEST, open_session, revoke_sessions
+from api.accounts.sessions import COOKIE, LONGEST, end_session_row, open_session, revoke_sessions
 from api.problems import Problem, problems
 from api.records.audit import note
 from api.records.database import DbSession
@@ -123,6 +123,9 @@ def sign_in(given: SignInGiven, request: Request, response: Response, db: DbSess
     limits.forget(given.email, _address(request))
     if renewed is not None:
         user.password_hash = renewed
+    former: Principal | None = getattr(request.state, "principal", None)
+    if former is not None and former.session_id is not None:
+        end_session_row(db, former.session_id)
     made = open_session(db, user, request.headers.get("user-agent", ""))
     note(db, made.principal, "signed_in", "session", made.principal.session_id, address=_address(request))
     db.commit()
