@@ -81,7 +81,8 @@ def demo(
 @app.command()
 def analyze(
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO...", help="Recordings, or landmarks.parquet files of earlier ones.")
+        list[Path],
+        typer.Argument(metavar="VIDEO...", help="Recordings, landmarks.parquet of earlier ones, or camera:0."),
     ],
     task: Annotated[TaskChoice | None, typer.Option(help="What is done; else it is told from the free foot.")] = None,
     side: Annotated[SideChoice | None, typer.Option(help="The leg stood on; else the foot that stays.")] = None,
@@ -112,6 +113,7 @@ def analyze(
     programme: Annotated[str, typer.Option(help="The programme the plan follows.")] = "evidence",
     subject: Annotated[str | None, typer.Option(help="A name or number for the person; goes into the result.")] = None,
     height_m: Annotated[float | None, typer.Option(help="Body height in metres.", min=0.5, max=2.5)] = None,
+    seconds: Annotated[float, typer.Option(help="How long camera:N films, behind a countdown.", min=5, max=300)] = 30.0,
 ) -> None:
     """Screen one or a few recordings of single-leg squats or step-downs.
 
@@ -125,6 +127,8 @@ def analyze(
       screener analyze left.mov right.mov --out checks
 
       screener analyze selfie.mp4 --mirrored --json - | jq .trials
+
+      screener analyze camera:0 --seconds 30
     """
     settings = _settings(task, side, mirrored=mirrored, second_look=second_look, subject=subject, height_m=height_m)
     if json is not None and len(videos) > 1:
@@ -132,6 +136,7 @@ def analyze(
     from functools import partial
 
     from screener.report import check_wanted, write_report
+    from screener.video.camera import recorded
 
     check_wanted(height_m, opensim=opensim, fhir=fhir, c3d=c3d)
     write = partial(
@@ -147,11 +152,13 @@ def analyze(
     worst = 0
     for video in videos:
         try:
-            if json is not None:
-                _print_json(video, settings, json, intake, programme)
-            else:
-                folder = out if out is not None and len(videos) == 1 else (out or Path()) / f"screening-{video.stem}"
-                _analyze_one(video, settings, folder, write, intake=intake, programme=programme)
+            with recorded(video, seconds, lambda said: print(said, file=sys.stderr, flush=True)) as film_path:
+                if json is not None:
+                    _print_json(film_path, settings, json, intake, programme)
+                else:
+                    alone = out if len(videos) == 1 else None
+                    folder = alone or (out or Path()) / f"screening-{film_path.stem}"
+                    _analyze_one(film_path, settings, folder, write, intake=intake, programme=programme)
         except ScreenerError as error:
             if len(videos) == 1:
                 raise
@@ -265,6 +272,22 @@ def serve(
 
 
 @app.command()
+def webcam(
+    port: Annotated[int | None, typer.Option(help="Else SCREENER_PORT, else 8000.", min=1, max=65535)] = None,
+) -> None:
+    """Start the service and open the self-check in the browser: hands-free, before this machine's camera."""
+    import threading
+
+    from api.selfcheck.opening import open_when_it_answers
+    from api.server import run
+    from api.settings import Settings as Serving
+
+    url = f"http://127.0.0.1:{port or Serving().port}/"
+    threading.Thread(target=open_when_it_answers, args=(url,), daemon=True).start()
+    run(host="127.0.0.1", port=port)
+
+
+@app.command()
 def progress(
     screenings: Annotated[
         list[Path], typer.Argument(metavar="SCREENING.json...", help="Of one person: what `screener analyze` wrote.")
@@ -334,6 +357,22 @@ def models() -> None:
     Console().print(table)
     if broken:
         raise WrongUse("A model file is missing or altered.", "Install screener again.")
+
+
+@app.command()
+def selfcheck() -> None:
+    """Measure the sample clips, whose truth is known, and compare with what is claimed; a few minutes."""
+    from screener.pipeline import screen
+    from screener.selfcheck import check_clips, found_in_clips, sample_names, table
+
+    names = sample_names()
+    with _progress_bar("sample clips") as progress:
+        found = found_in_clips(screen, names, lambda done: progress("measuring", done / len(names)))
+    print(f"{len(names)} clips of rendered people whom no fitting saw; degrees, per repetition\n\n{table(found)}")
+    broken = check_clips(found)
+    print("\nEvery claim holds." if not broken else "\nDoes not hold:\n" + "\n".join(f"  {each}" for each in broken))
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from PIL import Image
 
 import api
 from screener import screen, screening_to_dict
-from screener.errors import EmptyVideo, WrongUse
+from screener.errors import EmptyVideo, UnreadableVideo, WrongUse
 from screener.live import PROMPTS, Course, Guidance, LiveCheck, Prompt, Recording, Seen
 from screener.live.recording import Kept, picture_of
+from screener.plan.catalogue import load_catalogue
 from screener.pose import Landmark
 from screener.terms import Side
 from screener.video import VideoSource, open_video
+from screener.video.camera import record_camera, recorded
 from tests.clips import sample_clips
 
 FPS = 25.0
@@ -454,3 +457,55 @@ def test_every_prompt_has_a_sentence_in_every_language(file: Path) -> None:
     words = json.loads(file.read_text(encoding="utf-8"))
     assert {f"prompt.{prompt}" for prompt in PROMPTS} <= set(words)
     assert {key.removeprefix("prompt.") for key in words if key.startswith("prompt.")} == set(PROMPTS)
+
+
+def _static() -> Path:
+    return Path(api.__file__).parent / "selfcheck" / "static"
+
+
+def test_every_sentence_that_a_page_asks_for_is_there_and_none_is_left_over() -> None:
+    words = set(json.loads((_static() / "lang" / "en.json").read_text(encoding="utf-8")))
+    sources = [path.read_text(encoding="utf-8") for path in (*_static().glob("*.js"), *_static().glob("*.html"))]
+    named = {key for source in sources for key in re.findall(r'["`]([a-z]+(?:\.[a-z_]+)+)["`]', source)} - _FILES
+    # Keys that are put together: `t(`side.${...}`)` and the like stand for all with that beginning.
+    begun = {start for source in sources for start in re.findall(r"`([a-z]+\.(?:[a-z_]+_)?)\$\{", source)} | _BEGUN
+    assert named <= words
+    assert {key for key in words - named if not key.startswith(tuple(begun))} == set()
+
+
+_FILES = {"check.ready"}
+# Put together in a way that the pattern does not see.
+_BEGUN = {"hint.", "prompt.", "trouble.", "way.", "welcome.need_", "camera.step_"}
+
+
+def test_every_exercise_of_the_catalogue_is_drawn() -> None:
+    drawn = json.loads((_static() / "drawings.json").read_text(encoding="utf-8"))
+    assert set(drawn["exercises"]) == set(load_catalogue())
+    used = {pose for poses in drawn["exercises"].values() for pose in poses}
+    assert used == set(drawn["poses"])
+    for name, pose in drawn["poses"].items():
+        points = [point for line in (*pose.get("b", []), *pose.get("w", [])) for point in line]
+        assert all(0 <= x <= 120 and 0 <= y <= 88 for x, y in [*points, pose["h"]]), name
+
+
+def test_a_camera_is_filmed_behind_a_countdown(tmp_path: Path) -> None:
+    said: list[str] = []
+    clip = next(clip for clip in sample_clips() if clip.stem == "sls_left_steady")
+    film = record_camera(str(clip), tmp_path / "camera.mp4", 1.6, said.append, countdown_s=0)
+    with open_video(film) as source:
+        assert source.info.duration_s is not None
+        assert source.info.duration_s < 2.0
+    assert said[0].startswith("Recording 1.6 s")
+
+
+def test_a_camera_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UnreadableVideo, match="Camera 97 gives no picture"),
+        recorded(Path("camera:97"), 5, lambda said: None),
+    ):
+        pass
+
+
+def test_a_file_is_no_camera(tmp_path: Path) -> None:
+    with recorded(file := tmp_path / "camera.mp4", 5, lambda said: None) as same:
+        assert same == file
