@@ -240,7 +240,7 @@ def test_a_foot_that_touches_in_the_middle_of_a_repetition_is_noticed(play: Play
 
 def test_hints_are_given_while_moving_but_never_a_score(play: Play) -> None:
     play.into_place()
-    play.squat("left", depth=0.055)
+    play.squat("left", depth=0.045)
     play.squat("left", depth=0.15, seconds=1.2)
     hints = [prompt.hint for prompt in play.said if prompt.id == "count"]
     assert hints == ["deeper", "slower"]
@@ -473,7 +473,7 @@ def test_every_sentence_that_a_page_asks_for_is_there_and_none_is_left_over() ->
     assert {key for key in words - named if not key.startswith(tuple(begun))} == set()
 
 
-_FILES = {"check.ready"}
+_FILES = {"report.pdf"}
 # Put together in a way that the pattern does not see.
 _BEGUN = {"hint.", "prompt.", "trouble.", "way.", "welcome.need_", "camera.step_"}
 

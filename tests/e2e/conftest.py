@@ -26,7 +26,7 @@ from screener.video import Picture
 
 __all__ = ["Server", "check_accessible", "check_asked_nobody_else", "write_mjpeg"]
 
-_START_S = 60.0
+_START_S = 120.0
 _STOP_S = 20.0
 
 
@@ -66,7 +66,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                start_new_session=True,  # with its own children it can be ended as a whole
+                process_group=0,  # with its own children it can be ended as a whole
             )
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:

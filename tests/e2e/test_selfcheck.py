@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +96,13 @@ def uploaded(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Screening:
 
 
 @pytest.fixture
-def traced_server(start_server: Callable[..., Server], tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+def traced_server(start_server: Callable[..., Server], tmp_path: Path) -> tuple[Server, Path]:
     """A server whose every network call is written down."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed")
     log = tmp_path / "network.log"
-    yield start_server(before=(strace, "-f", "--seccomp-bpf", "-e", "trace=%network", "-o", str(log))), log
+    return start_server(before=(strace, "-f", "--seccomp-bpf", "-e", "trace=%network", "-o", str(log))), log
 
 
 def test_a_whole_check_needs_no_click_after_start_and_nothing_leaves(
@@ -128,9 +128,7 @@ def test_a_whole_check_needs_no_click_after_start_and_nothing_leaves(
     assert [trial["side"] for trial in result["trials"]] == ["left", "right"]
     assert [trial["counted"] for trial in result["trials"]] == [_REPETITIONS, _REPETITIONS]
     assert [trial.stance_side for trial in uploaded.trials] == ["left", "right"]
-    rate = page.evaluate(
-        "(selfCheck.wire.answeredAt.length - 1) / (selfCheck.wire.answeredAt.at(-1) - selfCheck.wire.answeredAt[0]) * 1000"
-    )
+    rate = page.evaluate("(({ answeredAt: at }) => 1000 * (at.length - 1) / (at.at(-1) - at[0]))(selfCheck.wire)")
     apart = {
         (trial.stance_side, name): abs(seen["summary"][name] - trial.summary[name].value)  # type: ignore[union-attr]
         for seen, trial in zip(result["trials"], uploaded.trials, strict=True)
