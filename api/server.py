@@ -22,7 +22,7 @@ _FAREWELL_S = 3
 def run(*, host: str | None = None, port: int | None = None, data_dir: Path | None = None) -> None:
     """Serve until interrupted. What is not given comes from the environment."""
     given = {"host": host, "port": port, "data_dir": data_dir}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    settings = Settings.told(**{name: value for name, value in given.items() if value is not None})
     configure(settings.log_format)
     app = create_app(settings)
     print(f"Screener answers on http://{settings.host}:{settings.port}/ - stop it with Ctrl-C.", flush=True)
@@ -39,7 +39,7 @@ def run(*, host: str | None = None, port: int | None = None, data_dir: Path | No
 
 def work() -> None:
     """Work on what is in the queue until interrupted, and answer nobody."""
-    settings = Settings()
+    settings = Settings.told()
     configure(settings.log_format)
     service = Service(settings.model_copy(update={"workers": max(1, settings.workers)}).prepared())
     service.open()

@@ -6,9 +6,9 @@ import ipaddress
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from screener.errors import WrongUse
@@ -81,6 +81,20 @@ class Settings(BaseSettings):
     job_wall_s: Annotated[float, Field(gt=0)] = 3600.0
     lease_s: Annotated[float, Field(gt=0)] = 15.0
     log_format: Literal["json", "text"] = "text"
+
+    @classmethod
+    def told(cls, **given: Any) -> Self:
+        """Those that are given, and the others from the environment.
+
+        Raises:
+            WrongUse: one of them is not understood, or not safe.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "_".join(str(step) for step in first["loc"]).upper()
+            raise WrongUse(f"SCREENER_{name}: {first['msg']}.", "docs/operations.md tells every setting.") from None
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,234 @@
+"""What the tests of the service share: both databases, empty and at this version, and a service on them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi.testclient import TestClient
+
+from api.analysis import Outcome, Work
+from api.app import create_app
+from api.context import Service
+from api.records.database import Database
+from api.settings import Settings
+
+#: As a client of the service names it.
+BASE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL cluster of this session's own, on a loopback port, run by a user who is not root."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is not installed: .ci/run installs it")
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    programs = found[-1].parent
+    root = os.geteuid() == 0
+    user = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
+    folder = Path(tempfile.mkdtemp(prefix="screener-postgres-"))
+    if root:
+        shutil.chown(folder, user)
+    become = ["runuser", "-u", user, "--"] if root else []
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*become, str(programs / program), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run("initdb", "-U", "screener", "-A", "trust", "--no-sync")
+    port = free_port()
+    # What is lost when the machine dies does not matter here.
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind, for this test alone."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'records.sqlite3'}"
+    else:
+        with _own_database(request.getfixturevalue("postgres"), "template0") as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_at_this_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared database, to be copied: making one anew takes a second."""
+    path = tmp_path_factory.mktemp("sqlite") / "records.sqlite3"
+    _prepare(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_at_this_version(postgres: str) -> str:
+    """The same of PostgreSQL, by its name."""
+    with psycopg.connect(f"postgresql://screener@{postgres}/postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE prepared")
+    _prepare(f"postgresql+psycopg://screener@{postgres}/prepared")
+    return "prepared"
+
+
+def _prepare(url: str) -> None:
+    database = Database(url)
+    database.prepare()
+    database.close()
+
+
+@pytest.fixture(params=KINDS)
+def prepared_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind at this version, for this test alone."""
+    if request.param == "sqlite":
+        path = tmp_path / "records.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_at_this_version"), path)
+        yield f"sqlite:///{path}"
+    else:
+        template = request.getfixturevalue("postgres_at_this_version")
+        with _own_database(request.getfixturevalue("postgres"), template) as url:
+            yield url
+
+
+@contextmanager
+def _own_database(address: str, template: str) -> Iterator[str]:
+    name = f"test_{time.time_ns()}"
+    with psycopg.connect(f"postgresql://screener@{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield f"postgresql+psycopg://screener@{address}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(prepared_url: str, tmp_path: Path) -> Settings:
+    """Of a service that takes work in and does none."""
+    return Settings(data_dir=tmp_path / "data", database_url=prepared_url, workers=0).prepared()
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Service]:
+    """The parts of a service, its database at this version; nothing runs."""
+    made = Service(settings)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """A client of a service in personal mode."""
+    with TestClient(create_app(settings), base_url=BASE) as made:
+        yield made
+
+
+@dataclass
+class Scripted:
+    """A performer whose outcomes a test decides, and who remembers what was asked of it."""
+
+    outcome: Callable[[Work, Callable[[str, float], bool]], Outcome]
+    asked: list[Work] = field(default_factory=list)
+
+    def perform(self, work: Work, tell: Callable[[str, float], bool]) -> Outcome:
+        """What the test decided."""
+        self.asked.append(work)
+        return self.outcome(work, tell)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass
+class Server:
+    """`screener serve` as a process with its children, which can be killed and started again on the same data."""
+
+    data_dir: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; it may not answer yet."""
+        self.port = self.port or free_port()
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        command = [str(Path(sys.executable).parent / "screener"), "serve", "--port", str(self.port)]
+        with (self.data_dir.parent / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=os.environ | {"SCREENER_DATA_DIR": str(self.data_dir)} | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Kill it where it stands. Its children are not told."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> None:
+        """End it and whatever it started."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGTERM)
+                self.process.wait(20)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """A server of this test's own: `new_server(SCREENER_WORKERS="2")`, not started yet."""
+    made: list[Server] = []
+
+    def new(**environment: str) -> Server:
+        made.append(Server(tmp_path / f"server-{len(made)}" / "data", environment))
+        return made[-1]
+
+    yield new
+    for server in made:
+        server.stop()
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
+    """Work that goes on beside the block."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield thread
+    thread.join(30)
