@@ -259,6 +259,15 @@ def test_a_reset_by_an_admin_ends_sessions_and_earlier_links(app: FastAPI, clien
     assert _sign_in(bo, bo_email, _OTHER).status_code == 201
 
 
+def test_an_admin_signs_a_person_out_everywhere(app: FastAPI, client: TestClient, admin: str) -> None:
+    there = TestClient(app, base_url=HTTPS)
+    _sign_in(there, admin)
+    _sign_in(client, admin)
+    own = client.get("/v1/me").json()["user_id"]
+    assert client.delete(f"/v1/users/{own}/sessions").status_code == 204
+    assert there.get("/v1/me").status_code == client.get("/v1/me").status_code == 401
+
+
 def test_a_link_is_over_after_its_time(app: FastAPI, client: TestClient, settings: Settings, clinic: str) -> None:
     link = make_admin(settings, f"ada@{clinic}.example", None, clinic)
     with app.state.database.changing() as session:
