@@ -175,8 +175,9 @@ class Wire:
                     continue
                 except Exception as error:  # the task would die unseen, and the page would wait for ever
                     _log.error("live_failed", error=type(error).__name__, exc_info=error)
+                    await self._leave_camera()
                     await self._problem("The program failed.", "Reload the page and begin again.")
-                    return
+                    continue
                 await self._send({"is": "seen", "n": number} | _answer_to_dict(answer, check))
 
     async def _said(self, prompts: tuple[Prompt, ...]) -> None:

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from screener.video import Picture
 
-__all__ = ["Server", "check_accessible", "check_asked_nobody_else", "write_mjpeg"]
+__all__ = ["FLAGS", "Server", "check_accessible", "check_asked_nobody_else", "write_mjpeg"]
 
 _START_S = 120.0
 _STOP_S = 20.0
@@ -132,7 +132,7 @@ def playwright() -> Iterator[Playwright]:
 
 
 #: Nothing that the browser does on its own account, and no sandbox, which a root user in a container lacks.
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -160,7 +160,7 @@ def open_browser(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
     opened: list[Browser] = []
 
     def open_one(film: Path | None = None, *, allow_camera: bool = True) -> Browser:
-        flags = list(_FLAGS)
+        flags = list(FLAGS)
         if film is not None:
             flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film.resolve()}"]
             flags += ["--use-fake-ui-for-media-stream"] if allow_camera else ["--deny-permission-prompts"]
