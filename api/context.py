@@ -22,7 +22,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.database = Database(settings.database)
+        self.database = Database(settings.database, settings.secret.get_secret_value())
         self.files = Files(settings.files)
         self.workshop = Workshop(settings, self.database, self.files)
         self.sweeper = Sweeper(settings, self.database, self.files)

@@ -45,7 +45,8 @@ class Settings(BaseSettings):
         data_dir: where everything is kept unless an URL below says otherwise.
         database_url: SQLite in `data_dir` unless given; `postgresql+psycopg://...` for PostgreSQL.
         files_url: a folder in `data_dir` unless given; `s3://bucket/folder` for an object store.
-        secret: signs what must not be forged. Made at the first start on loopback; must be given off loopback.
+        secret: keys the hashes of sessions, API keys and links; another one ends them all. Made at the first start
+            on loopback; must be given off loopback.
         allowed_hosts: further values of the Host header that are answered, besides loopback.
         allowed_origins: further origins whose pages may call, such as `https://screener.example.org`.
         max_upload_mb, upload_idle_s: bounds on one upload: its size, and how long it may stand still.

@@ -27,7 +27,7 @@ def make_admin(settings: Settings, email: str, name: str | None, clinic_name: st
     email = email.strip().lower()
     if email.count("@") != 1 or email.startswith("@") or email.endswith("@") or len(email) > 254:
         raise WrongUse(f"'{email}' is not an e-mail address.", "Give one such as ada@clinic.example.")
-    database = Database(settings.database)
+    database = Database(settings.database, settings.secret.get_secret_value())
     database.prepare()
     try:
         with database.changing() as session:

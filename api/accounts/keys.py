@@ -30,7 +30,7 @@ def new_key(
         created_by=principal.user_id,
         name=name,
         prefix=key[:16],
-        key_sha256=digest(key),
+        key_sha256=digest(session, key),
         scopes=sorted(scopes & SCOPES),
         expires_at=expires_at,
     )
@@ -44,7 +44,7 @@ def principal_of_key(session: Session, key: str) -> Principal | None:
     at = now()
     row = session.execute(
         select(ApiKey).where(
-            ApiKey.key_sha256 == digest(key),
+            ApiKey.key_sha256 == digest(session, key),
             ApiKey.revoked_at.is_(None),
             or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > at),
         )

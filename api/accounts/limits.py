@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-
-from api.accounts.tokens import digest
 
 __all__ = ["SignInLimits", "TooManyTries"]
 
@@ -42,8 +41,7 @@ class SignInLimits:
         Raises:
             TooManyTries: it is one too many.
         """
-        # Only hashes in memory: what was typed as a name may be a password.
-        who = digest(account)
+        who = _hidden(account)
         for limit, keys in (
             (self._ADDRESS, ("address", address)),
             (self._ONE, ("one", who, address)),
@@ -55,4 +53,9 @@ class SignInLimits:
 
     def forget(self, account: str, address: str) -> None:
         """A good sign-in: the tries before it were slips."""
-        self._windows.clear(self._ONE, "one", digest(account), address)
+        self._windows.clear(self._ONE, "one", _hidden(account), address)
+
+
+def _hidden(account: str) -> str:
+    """Only a hash in memory: what was typed as a name may be a password."""
+    return hashlib.sha256(account.encode()).hexdigest()

@@ -36,7 +36,7 @@ def new_link(session: Session, user: User, kind: LinkKind, created_by: str | Non
             user_id=user.id,
             created_by=created_by,
             kind=kind,
-            token_sha256=digest(token),
+            token_sha256=digest(session, token),
             expires_at=at + LASTS[kind],
         )
     )
@@ -52,7 +52,7 @@ def take_up(session: Session, token: str) -> tuple[Invitation, User] | None:
         select(Invitation, User)
         .join(User, User.id == Invitation.user_id)
         .where(
-            Invitation.token_sha256 == digest(token),
+            Invitation.token_sha256 == digest(session, token),
             Invitation.used_at.is_(None),
             Invitation.expires_at > now(),
             User.active.is_(True),

@@ -47,7 +47,7 @@ def open_session(session: Session, user: User, user_agent: str) -> NewSession:
     token, at = new_token(), now()
     row = UserSession(
         user_id=user.id,
-        token_sha256=digest(token),
+        token_sha256=digest(session, token),
         csrf_token=new_token(),
         user_agent=user_agent[:300],
         expires_at=at + LONGEST,
@@ -69,7 +69,7 @@ def principal_of_cookie(session: Session, token: str) -> Principal | None:
         select(UserSession, User)
         .join(User, User.id == UserSession.user_id)
         .where(
-            UserSession.token_sha256 == digest(token),
+            UserSession.token_sha256 == digest(session, token),
             UserSession.revoked_at.is_(None),
             UserSession.expires_at > at,
             UserSession.seen_at > at - IDLE,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import secrets
+
+from sqlalchemy.orm import Session
 
 __all__ = ["KEY_PREFIX", "digest", "new_token"]
 
@@ -16,6 +18,10 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def digest(token: str) -> str:
-    """What is kept of a token. A plain hash will do: nobody guesses 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
+def digest(session: Session, token: str) -> str:
+    """What is kept of a token: a hash keyed with the service's secret.
+
+    A fast hash will do: nobody guesses 256 random bits. The key is there so that who can write to the database
+    cannot put in a token of their own, and so that a new secret ends every session, key and link at once.
+    """
+    return hmac.new(session.info["secret"].encode(), token.encode(), "sha256").hexdigest()

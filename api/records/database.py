@@ -23,14 +23,16 @@ _BUSY_MS = 15_000
 class Database:
     """The engine and its sessions."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secret: str = "") -> None:
         self.url = url
+        # What tokens are hashed with (api/accounts/tokens.py) goes where they are looked up.
+        info = {"secret": secret}
         self.engine = _engine(url)
         #: For reading alone.
-        self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False, info=info)
         #: For changing. On SQLite one writer comes after the other from the first statement on: one that read
         #: first and wrote then would be refused whenever another had written in between.
-        self.writers = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False)
+        self.writers = sessionmaker(self.engine.execution_options(begin="IMMEDIATE"), expire_on_commit=False, info=info)
 
     @contextmanager
     def changing(self) -> Iterator[Session]:

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from api.accounts import passwords
@@ -257,6 +258,20 @@ def test_a_reset_by_an_admin_ends_sessions_and_earlier_links(app: FastAPI, clien
     assert bo.get("/v1/me").status_code == 401
     assert _sign_in(bo, bo_email).status_code == 401
     assert _sign_in(bo, bo_email, _OTHER).status_code == 201
+
+
+def test_another_secret_ends_every_session_key_and_link(
+    client: TestClient, settings: Settings, admin: str, clinic: str
+) -> None:
+    _sign_in(client, admin)
+    key = client.post("/v1/keys", json={"name": "k", "scopes": ["read"]}).json()["key"]
+    link = make_admin(settings, admin, None, clinic)
+    changed = create_app(settings.model_copy(update={"secret": SecretStr("another secret, of 32 characters")}))
+    there = TestClient(changed, base_url=HTTPS)
+    assert there.get("/v1/me", headers={"cookie": f"{COOKIE}={client.cookies[COOKIE]}"}).status_code == 401
+    assert there.get("/v1/me", headers={"authorization": f"Bearer {key}"}).status_code == 401
+    assert _take_up(there, link, _OTHER).status_code == 404
+    assert _sign_in(there, admin).status_code == 201
 
 
 def test_an_admin_signs_a_person_out_everywhere(app: FastAPI, client: TestClient, admin: str) -> None:
