@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.assessment import assess, withhold_scores
-from screener.measures import measure_trial
+from screener.measures import measure_trial, view_yaw_deg
+from screener.measures.correctors import installed_corrector
 from screener.measures.reading import instants_to_read
 from screener.memory import give_memory_back
-from screener.motion import Motion, read_motion
+from screener.motion import Motion, read_motion, seen_from
 from screener.plan import Intake, Plan, load_intake, make_plan
 from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
 from screener.pose.bundles import installed_models
@@ -97,7 +98,7 @@ def screen(
 
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
-    if settings.second_look and motion.view is not None and motion.view.frontal:
+    if settings.second_look and motion.view is not None and motion.view.perhaps_frontal:
         looks = (track, *_second_look(video, track, motion, tell, already[1:]))
     return _screening(looks, motion, settings)
 
@@ -206,8 +207,13 @@ def _joined(looks: Sequence[PoseTrack]) -> PoseTrack:
 
 def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings) -> Screening:
     track = looks[0]
+    corrector = installed_corrector()
+    if (yaw_deg := view_yaw_deg(motion.trials, looks, corrector)) is not None:
+        motion = seen_from(motion, yaw_deg)
     trials = tuple(
-        measure_trial(trial, motion.joints, motion.view, looks) for trial in motion.trials if motion.view is not None
+        measure_trial(trial, motion.joints, motion.view, looks, corrector)
+        for trial in motion.trials
+        if motion.view is not None
     )
     warnings = (*track.warnings, *(motion.view.warnings if motion.view is not None else ()))
     return Screening(

@@ -1,6 +1,13 @@
 """From a trial's signals to numbers: one reading a measure and repetition, each with its 95 % interval."""
 
-from screener.measures.reading import Corrector, PoseSample, instants_to_read, measure_trial, sample_pose
+from screener.measures.reading import (
+    Corrector,
+    PoseSample,
+    instants_to_read,
+    measure_trial,
+    sample_pose,
+    view_yaw_deg,
+)
 from screener.measures.values import (
     MEASURES,
     AtDepth,
@@ -28,4 +35,5 @@ __all__ = [
     "instants_to_read",
     "measure_trial",
     "sample_pose",
+    "view_yaw_deg",
 ]

@@ -1,9 +1,9 @@
-"""The learned correctors at run time: numpy only, bounded by what the training saw, each value with its interval.
+"""The learned corrector at run time: kernel regression in numpy, which knows what it has seen.
 
-For every target three regressors look at the same features (`features.py`): a ridge regression, a small network
-and boosted trees. Their mean is the estimate. Features are clipped to the range that the training had, and the
-further a pose lies outside that range, the more the estimate falls back towards the raw reading and the wider
-the interval grows. How they were fitted and measured: `models/corrector.md`.
+A pose is compared with every pose of the training (`features.py` says in which quantities); the estimate is a
+weighted sum of these likenesses. A pose that is like none of them says so: its greatest likeness is small, the
+estimate falls back towards the raw reading, and the interval widens by what the two differ. How it was fitted, on
+whom, and what it gave: `models/corrector.md`.
 """
 
 from __future__ import annotations
@@ -12,45 +12,73 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screener.errors import BrokenInstallation
-from screener.measures.error_model import Estimate
+from screener.measures.error_model import Estimate, raw_estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import PoseSample
 from screener.measures.values import MeasureName
 from screener.pose.bundles import model_file
 from screener.terms import Side
 
-__all__ = ["LearnedCorrector", "Prediction", "installed_corrector", "predict_trees"]
+__all__ = [
+    "FARTHEST",
+    "TARGETS",
+    "KernelCorrector",
+    "Prediction",
+    "error_circumstances",
+    "installed_corrector",
+    "likeness",
+]
 
 _Values = NDArray[np.float64]
 
 _MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
 
-#: What is learned: four measures, and the camera's yaw (+ = towards the free side as seen), which widens intervals.
+#: What is learned: four measures, and the camera's yaw, + = the camera stands on the side of the stance leg.
 TARGETS: tuple[str, ...] = (*_MEASURES, "camera_yaw_deg")
+
+#: Features further from the training's mean than so many standard deviations count as this far.
+FARTHEST = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the regressors say about some poses.
+    """What the corrector says about some poses.
 
     Attributes:
-        values: `(pose, target)`, the mean of the regressors.
-        spread: `(pose, target)`, the standard deviation between them.
-        novelty: `(pose,)`, how far outside the training range: 0 inside, 1 where most of what counts is outside.
+        values: `(pose, target)`, degrees.
+        likeness: `(pose,)`, 0..1, to the training pose that is most like it.
     """
 
     values: _Values
-    spread: _Values
-    novelty: _Values
+    likeness: _Values
 
 
-class LearnedCorrector:
+def likeness(features: _Values, others: _Values, gamma: float) -> _Values:
+    """How alike poses are: a Gaussian kernel, `exp(−gamma · squared distance)`, 1 where they are the same.
+
+    Args:
+        features, others: `(pose, feature)` and `(other, feature)`, standardised.
+
+    Returns:
+        `(pose, other)`.
+    """
+    squared = (features**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2 * features @ others.T
+    return np.asarray(np.exp(-gamma * np.maximum(squared, 0.0)))
+
+
+def error_circumstances(values: _Values, likeness: _Values) -> _Values:
+    """What the expected size of an error is a linear function of: `(pose, 4)`: a constant, how unlike the training the
+    pose is, how far aside the camera stands, and how deep the knee is bent."""
+    yaw_deg, knee_deg = values[:, TARGETS.index("camera_yaw_deg")], values[:, TARGETS.index("knee_flexion_deg")]
+    return np.column_stack([np.ones(len(values)), 1 - likeness, np.abs(yaw_deg) / 10, np.maximum(knee_deg, 0) / 60])
+
+
+class KernelCorrector:
     """Estimates of pelvic drop, FPPA, knee flexion and trunk lean from a pose and its quiet stance.
 
     Args:
@@ -61,11 +89,13 @@ class LearnedCorrector:
     """
 
     def __init__(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as arrays:
-            self._arrays = {name: arrays[name] for name in arrays.files}
-        self._about: dict[str, Any] = json.loads(str(self._arrays["about"]))
-        if tuple(self._about["features"]) != FEATURES or tuple(self._about["targets"]) != TARGETS:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
+        if tuple(about["features"]) != FEATURES or tuple(about["targets"]) != TARGETS:
             raise BrokenInstallation("The corrector was fitted for other features.", "Install screener again.")
+        self._arrays = arrays
+        self._gamma = float(about["gamma"])
 
     @property
     def model(self) -> str:
@@ -73,33 +103,26 @@ class LearnedCorrector:
         return "heavy"
 
     def predict(self, features: _Values) -> Prediction:
-        """Run the regressors.
-
-        Args:
-            features: `(pose, feature)`; NaN counts as the training mean.
-        """
+        """What is learned, from features `(pose, feature)`; NaN counts as the training mean."""
         a = self._arrays
-        features = np.where(np.isfinite(features), features, a["mean"])
-        outside = np.maximum(a["low"] - features, features - a["high"]) / (a["high"] - a["low"])
-        novelty = np.clip(outside, 0.0, 1.0) @ a["weight"]
-        x = (np.clip(features, a["low"], a["high"]) - a["mean"]) / a["scale"]
-        opinions = np.stack([self._ridge(x), self._network(x), self._trees(x)])
-        return Prediction(opinions.mean(axis=0), opinions.std(axis=0), np.clip(novelty, 0.0, 1.0))
+        standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
+        alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma)
+        return Prediction(alike @ a["weights"] * a["target_scale"] + a["target_mean"], alike.max(axis=1))
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
     ) -> dict[MeasureName, Estimate]:
         """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them."""
-        features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)
-        found = self.predict(features[None])
-        novelty, values = float(found.novelty[0]), found.values[0]
-        yaw_deg = float(values[len(_MEASURES)])
+        found = self._looked(quiet, at, stance)
+        trust = float(self.trust(found)[0])
         estimates: dict[MeasureName, Estimate] = {}
-        for column, name in enumerate(_MEASURES):
-            value = (1 - novelty) * float(values[column]) + novelty * raw[name]
-            half = self._half_width(column, float(found.spread[0, column]), novelty, yaw_deg)
-            half += novelty * abs(float(values[column]) - raw[name])
-            estimates[name] = Estimate(value, half)
+        for name, value, half in zip(_MEASURES, found.values[0].tolist(), self.half_widths(found)[0], strict=False):
+            plain = raw_estimate(name, raw[name], float(found.values[0, -1]))
+            apart = trust * (1 - trust) * abs(value - plain.value)
+            estimates[name] = Estimate(
+                trust * value + (1 - trust) * plain.value,
+                trust * float(half) + (1 - trust) * plain.half_width + apart,
+            )
         drop, fppa = estimates["pelvic_drop_deg"], estimates["fppa_deg"]
         # The thigh's part of a corrected FPPA is what the raw thigh had of the raw one.
         thigh = raw["hip_adduction_deg"] - raw["pelvic_drop_deg"] + 0.5 * (fppa.value - raw["fppa_deg"])
@@ -108,70 +131,29 @@ class LearnedCorrector:
         )
         return estimates
 
-    def _half_width(self, column: int, spread: float, novelty: float, yaw_deg: float) -> float:
-        """The conformal half-width: the calibrated quantile times the error that these circumstances let expect."""
+    def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
+        """How far aside the camera stands, + = on the side of the stance leg as it is seen; NaN where the pose is
+        like none that was learned from."""
+        found = self._looked(quiet, at, stance)
+        return float(found.values[0, -1]) if self.trust(found)[0] > 0 else float("nan")
+
+    def trust(self, found: Prediction) -> _Values:
+        """`(pose,)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one that is
+        half as much stranger again than the strangest twentieth of them; there the raw reading stands."""
         a = self._arrays
-        expected = float(np.dot(a["error_model"][column], error_circumstances(spread, novelty, yaw_deg)))
-        return float(a["conformal"][column]) * max(expected, float(a["error_floor"][column]))
+        return np.asarray(np.clip((found.likeness - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
 
-    def _ridge(self, x: _Values) -> _Values:
-        return np.asarray(x @ self._arrays["ridge_weights"] + self._arrays["ridge_bias"])
+    def half_widths(self, found: Prediction) -> _Values:
+        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect."""
+        a = self._arrays
+        expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
+        return np.asarray(a["conformal"] * np.maximum(expected, a["error_floor"]))
 
-    def _network(self, x: _Values) -> _Values:
-        """The mean of several small networks with one or two hidden layers of rectifiers."""
-        a, outputs = self._arrays, []
-        for member in range(int(self._about["networks"])):
-            hidden = x
-            layer = 0
-            while f"net{member}_w{layer + 1}" in a:
-                hidden = np.maximum(hidden @ a[f"net{member}_w{layer}"] + a[f"net{member}_b{layer}"], 0.0)
-                layer += 1
-            outputs.append(hidden @ a[f"net{member}_w{layer}"] + a[f"net{member}_b{layer}"])
-        return np.asarray(np.mean(outputs, axis=0) * a["target_scale"] + a["target_mean"])
-
-    def _trees(self, x: _Values) -> _Values:
-        return np.stack(
-            [
-                predict_trees(self._arrays[f"trees{column}"], self._arrays[f"roots{column}"], x)
-                + self._arrays["trees_base"][column]
-                for column in range(len(TARGETS))
-            ],
-            axis=1,
-        )
-
-
-def error_circumstances(spread: float, novelty: float, yaw_deg: float) -> _Values:
-    """What the expected error is a linear function of: a constant, the regressors' spread, novelty and yaw."""
-    return np.array([1.0, spread, novelty, abs(yaw_deg) / 10.0])
-
-
-def predict_trees(nodes: _Values, roots: NDArray[np.integer[Any]], x: _Values) -> _Values:
-    """The sum of regression trees.
-
-    Args:
-        nodes: `(node, 5)`: feature (−1 at a leaf), threshold, left child, right child, value.
-        roots: `(tree,)`, each tree's first node.
-        x: `(pose, feature)`.
-
-    Returns:
-        `(pose,)`.
-    """
-    feature = nodes[:, 0].astype(np.intp)
-    children = nodes[:, 2:4].astype(np.intp)
-    sums = np.empty(len(x))
-    for row, pose in enumerate(x):
-        at = roots.astype(np.intp)
-        while True:
-            inner = feature[at] >= 0
-            if not inner.any():
-                break
-            go_right = pose[feature[at]] > nodes[at, 1]
-            at = np.where(inner, children[at, go_right.astype(np.intp)], at)
-        sums[row] = nodes[at, 4].sum()
-    return sums
+    def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
+        return self.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)[None])
 
 
 @cache
-def installed_corrector() -> LearnedCorrector:
+def installed_corrector() -> KernelCorrector:
     """The corrector of this installation."""
-    return LearnedCorrector(model_file("corrector"))
+    return KernelCorrector(model_file("corrector"))

@@ -1,7 +1,8 @@
-"""What a corrector looks at: plain landmark quantities of a pose and of the same person's quiet stance.
+"""What a corrector looks at: plain landmark quantities of a pose, against the same person's quiet stance.
 
-Everything is turned so that 'medial' is positive (right legs and back views become left legs and front views)
-and scaled by the leg's length in quiet stance, so neither side, distance nor resolution matters.
+Everything is turned so that 'medial' is positive and the stance leg is a left one (right legs and back views become
+left legs and front views), and scaled by the leg's length in quiet stance, so neither side, distance nor resolution
+matters.
 """
 
 from __future__ import annotations
@@ -10,11 +11,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose import Landmark
-from screener.terms import Side, other_side
+from screener.pose.landmarks import mirror_names
+from screener.terms import Side
 
 __all__ = ["FEATURES", "compute_features"]
 
 _Values = NDArray[np.float64]
+
+_SHOULDERS = (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER)
+_HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+_HIP, _FREE_HIP = _HIPS
+_KNEE, _FREE_KNEE = Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE
+_ANKLE, _FREE_ANKLE = Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE
+
+#: Every landmark but the inner and outer corners of eyes and mouth, and the hands' small ones.
+_PLACES = (
+    Landmark.NOSE,
+    Landmark.LEFT_EYE,
+    Landmark.RIGHT_EYE,
+    Landmark.LEFT_EAR,
+    Landmark.RIGHT_EAR,
+    *_SHOULDERS,
+    Landmark.LEFT_ELBOW,
+    Landmark.RIGHT_ELBOW,
+    Landmark.LEFT_WRIST,
+    Landmark.RIGHT_WRIST,
+    *_HIPS,
+    _KNEE,
+    _FREE_KNEE,
+    _ANKLE,
+    _FREE_ANKLE,
+    Landmark.LEFT_HEEL,
+    Landmark.RIGHT_HEEL,
+    Landmark.LEFT_FOOT_INDEX,
+    Landmark.RIGHT_FOOT_INDEX,
+)
+
+#: Lines from the stance side to the free side, whose tilt is told.
+_LEVELS = (
+    ("hip", *_HIPS),
+    ("shoulder", *_SHOULDERS),
+    ("ear", Landmark.LEFT_EAR, Landmark.RIGHT_EAR),
+    ("knee", _KNEE, _FREE_KNEE),
+    ("elbow", Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW),
+    ("wrist", Landmark.LEFT_WRIST, Landmark.RIGHT_WRIST),
+)
+
+#: Segments from above to below, whose lean is told.
+_SEGMENTS = (
+    ("thigh", _HIP, _KNEE),
+    ("shank", _KNEE, _ANKLE),
+    ("free_thigh", _FREE_HIP, _FREE_KNEE),
+    ("free_shank", _FREE_KNEE, _FREE_ANKLE),
+    ("stance_side", _SHOULDERS[0], _HIP),
+    ("free_side", _SHOULDERS[1], _FREE_HIP),
+)
+
+#: Segments of which the picture shows less when they turn towards the camera or away. The stance leg stands upright at
+#: first, so its height tells too.
+_SHORTENED: tuple[tuple[str, str, Landmark, Landmark], ...] = tuple(
+    (name, "length", upper, lower) for name, upper, lower in _SEGMENTS[:4]
+) + tuple((name, "height", upper, lower) for name, upper, lower in (*_SEGMENTS[:2], ("leg", _HIP, _ANKLE)))
 
 
 def compute_features(
@@ -28,114 +85,101 @@ def compute_features(
         stance: the leg stood on.
 
     Returns:
-        `(feature,)` in the order of `FEATURES`: each quantity's value in quiet stance (`quiet_…`) and its change
-        from there (`change_…`), then whether the back is seen. NaN where a landmark is missing.
+        `(feature,)` in the order of `FEATURES`: each quantity's value in quiet stance (`quiet_…`) and its change from
+        there (`change_…`); how far limbs and trunk have turned out of the picture, by their shortening (`turned_…`);
+        the knee's alignment in the picture; and whether the back is seen. NaN where a landmark is missing.
     """
-    hip, ankle = Landmark[f"{stance}_HIP".upper()], Landmark[f"{stance}_ANKLE".upper()]
-    leg_px = float(np.linalg.norm(quiet_px[hip] - quiet_px[ankle]))
-    quiet = _quantities(quiet_px, quiet_world_m, stance, leg_px)
-    at = _quantities(at_px, at_world_m, stance, leg_px)
-    back = float(quiet_px[Landmark.LEFT_SHOULDER, 0] < quiet_px[Landmark.RIGHT_SHOULDER, 0])
-    return np.array([*quiet.values(), *(at[name] - quiet[name] for name in quiet), back])
+    if stance == "right":
+        quiet_px, quiet_world_m, at_px, at_world_m = (
+            mirror_names(each[None])[0] for each in (quiet_px, quiet_world_m, at_px, at_world_m)
+        )
+    medial = 1.0 if quiet_px[_FREE_HIP, 0] >= quiet_px[_HIP, 0] else -1.0
+    leg_px = float(np.linalg.norm(quiet_px[_HIP] - quiet_px[_ANKLE]))
+    quiet = _quantities(quiet_px, quiet_world_m, medial, leg_px)
+    at = _quantities(at_px, at_world_m, medial, leg_px)
+    shanks = [_lean(at_px * [medial, 1.0], upper, lower) for _, upper, lower in _SEGMENTS[:2]]
+    # Seen from the front, the left leg's midline lies to the left in the picture, the right leg's to the right.
+    front = (medial < 0) == (stance == "left")
+    return np.array(
+        [*quiet, *(at - quiet), *_turned(quiet_px, at_px), shanks[0] - shanks[1], float(front)],
+        dtype=np.float64,
+    )
 
 
-def _quantities(px: _Values, world_m: _Values, stance: Side, leg_px: float) -> dict[str, float]:
-    """The plain quantities of one pose: degrees for angles, leg lengths for distances, metres for depths."""
-    free = other_side(stance)
+def _quantities(px: _Values, world_m: _Values, medial: float, leg_px: float) -> _Values:
+    """Tilts and leans (degrees), places from the stance ankle (leg lengths), depths from mid-hip (metres)."""
+    place = (px - px[_ANKLE]) * np.array([medial, -1.0]) / leg_px
+    flat = px * np.array([medial, 1.0])
+    trunk = _angle(*(_middle(flat, _HIPS) - _middle(flat, _SHOULDERS)))
+    depth = world_m[:, 2] - world_m[list(_HIPS), 2].mean()
+    return np.array(
+        [
+            *(_tilt(flat, stance_end, free_end) for _, stance_end, free_end in _LEVELS),
+            *(_lean(flat, upper, lower) for _, upper, lower in _SEGMENTS),
+            trunk,
+            *place[list(_PLACES)].ravel(),
+            *depth[list(_PLACES)],
+        ]
+    )
 
-    def mark(side: Side, joint: str) -> Landmark:
-        return Landmark[f"{side}_{joint}".upper()]
 
-    medial = float(np.sign(px[mark(free, "hip"), 0] - px[mark(stance, "hip"), 0])) or 1.0
-    origin = px[mark(stance, "ankle")]
-    # Picture turned to 'medial is positive', up is positive, in leg lengths, from the stance ankle.
-    place = (px - origin) * np.array([medial, -1.0]) / leg_px
+def _turned(quiet_px: _Values, at_px: _Values) -> list[float]:
+    """How far segments have turned out of the picture since the quiet stance, degrees: the arc cosine of what is
+    left of their length, and of their height."""
 
-    def at(side: Side, joint: str) -> _Values:
-        return np.asarray(place[mark(side, joint)])
+    def angle(now: float, before: float) -> float:
+        return float(np.degrees(np.arccos(np.clip(now / max(before, 1e-6), -1.0, 1.0))))
 
-    def slope(stance_end: _Values, free_end: _Values) -> float:
-        """How far the free end is lower than the stance end, degrees."""
-        across = free_end - stance_end
-        return float(np.degrees(np.arctan2(-across[1], abs(across[0]))))
+    def seen(px: _Values, kind: str, upper: int, lower: int) -> float:
+        along = px[lower] - px[upper]
+        return float(along[1] if kind == "height" else np.linalg.norm(along))
 
-    def lean(upper: _Values, lower: _Values) -> float:
-        """How far the lower end is medial of the upper end, degrees from the vertical."""
-        along = lower - upper
-        return float(np.degrees(np.arctan2(along[0], -along[1])))
+    found = [
+        angle(seen(at_px, kind, upper, lower), seen(quiet_px, kind, upper, lower))
+        for _, kind, upper, lower in _SHORTENED
+    ]
+    trunks = [float(np.linalg.norm(_middle(px, _SHOULDERS) - _middle(px, _HIPS))) for px in (at_px, quiet_px)]
+    return [*found, angle(*trunks)]
 
-    def apart(a: _Values, b: _Values) -> float:
-        return float(np.linalg.norm(a - b))
 
-    def depth(a: Landmark, b: Landmark) -> float:
-        """How much further from the camera a is than b, metres of the model's world."""
-        return float(world_m[a, 2] - world_m[b, 2])
+def _middle(px: _Values, pair: tuple[Landmark, Landmark]) -> _Values:
+    return np.asarray((px[pair[0]] + px[pair[1]]) / 2)
 
-    def world_turn(joint: str) -> float:
-        """The turn of a left-right line out of the picture's plane, degrees, + = free end further away."""
-        line = world_m[mark(free, joint)] - world_m[mark(stance, joint)]
-        return float(np.degrees(np.arctan2(line[2], abs(line[0]) + 1e-6)))
 
-    joints = ("shoulder", "hip", "knee", "ankle", "heel", "foot_index")
-    s = {joint: at(stance, joint) for joint in joints}
-    f = {joint: at(free, joint) for joint in joints}
-    mid_hip, mid_shoulder = (s["hip"] + f["hip"]) / 2, (s["shoulder"] + f["shoulder"]) / 2
-    nose = np.asarray(place[Landmark.NOSE])
-    thigh, shank = lean(s["hip"], s["knee"]), lean(s["knee"], s["ankle"])
-    free_thigh, free_shank = lean(f["hip"], f["knee"]), lean(f["knee"], f["ankle"])
-    return {
-        "hip_slope_deg": slope(s["hip"], f["hip"]),
-        "shoulder_slope_deg": slope(s["shoulder"], f["shoulder"]),
-        "ear_slope_deg": slope(at(stance, "ear"), at(free, "ear")),
-        "knee_slope_deg": slope(s["knee"], f["knee"]),
-        "trunk_lean_deg": lean(mid_shoulder, mid_hip),
-        "head_lean_deg": lean(nose, mid_shoulder),
-        "stance_side_lean_deg": lean(s["shoulder"], s["hip"]),
-        "free_side_lean_deg": lean(f["shoulder"], f["hip"]),
-        "thigh_deg": thigh,
-        "shank_deg": shank,
-        "fppa_deg": thigh - shank,
-        "free_thigh_deg": free_thigh,
-        "free_shank_deg": free_shank,
-        "hip_width": apart(s["hip"], f["hip"]),
-        "shoulder_width": apart(s["shoulder"], f["shoulder"]),
-        "torso_length": apart(mid_shoulder, mid_hip),
-        "head_height": float(nose[1] - mid_shoulder[1]),
-        "leg_length": apart(s["hip"], s["ankle"]),
-        "thigh_length": apart(s["hip"], s["knee"]),
-        "shank_length": apart(s["knee"], s["ankle"]),
-        "free_thigh_length": apart(f["hip"], f["knee"]),
-        "free_shank_length": apart(f["knee"], f["ankle"]),
-        "foot_length": apart(s["heel"], s["foot_index"]),
-        "foot_dx": float(s["foot_index"][0] - s["heel"][0]),
-        "foot_dy": float(s["foot_index"][1] - s["heel"][1]),
-        "heel_dx": float(s["heel"][0]),
-        "heel_dy": float(s["heel"][1]),
-        "mid_hip_dx": float(mid_hip[0]),
-        "mid_hip_dy": float(mid_hip[1]),
-        "mid_shoulder_dx": float(mid_shoulder[0]),
-        "mid_shoulder_dy": float(mid_shoulder[1]),
-        "knee_dy": float(s["knee"][1]),
-        "free_knee_dx": float(f["knee"][0] - s["knee"][0]),
-        "free_knee_dy": float(f["knee"][1]),
-        "free_ankle_dx": float(f["ankle"][0]),
-        "free_ankle_dy": float(f["ankle"][1]),
-        "hip_turn_deg": world_turn("hip"),
-        "shoulder_turn_deg": world_turn("shoulder"),
-        "knee_depth_m": depth(mark(stance, "knee"), mark(stance, "hip")),
-        "ankle_depth_m": depth(mark(stance, "ankle"), mark(stance, "hip")),
-        "free_knee_depth_m": depth(mark(free, "knee"), mark(free, "hip")),
-        "free_ankle_depth_m": depth(mark(free, "ankle"), mark(free, "hip")),
-        "shoulder_depth_m": depth(mark(stance, "shoulder"), mark(stance, "hip")),
-        "heel_depth_m": depth(mark(stance, "foot_index"), mark(stance, "heel")),
-        "nose_depth_m": depth(Landmark.NOSE, mark(stance, "shoulder")),
-    }
+def _angle(across: float, down: float) -> float:
+    return float(np.degrees(np.arctan2(across, down)))
+
+
+def _lean(flat: _Values, upper: int, lower: int) -> float:
+    """How far the lower end is medial of the upper end, degrees from the vertical."""
+    return _angle(*(flat[lower] - flat[upper]))
+
+
+def _tilt(flat: _Values, stance_end: int, free_end: int) -> float:
+    """How far the free end is lower than the stance end, degrees."""
+    across, down = flat[free_end] - flat[stance_end]
+    return float(np.degrees(np.arctan2(down, abs(across) + 1e-6)))
 
 
 def _names() -> tuple[str, ...]:
-    blank = np.zeros((33, 3))
-    quantities = tuple(_quantities(blank[:, :2], blank, "left", 1.0))
-    return (*(f"quiet_{name}" for name in quantities), *(f"change_{name}" for name in quantities), "seen_from_behind")
+    def called(mark: Landmark) -> str:
+        return mark.name.lower().replace("left", "stance").replace("right", "free")
+
+    quantities = (
+        *(f"{name}_tilt_deg" for name, _, _ in _LEVELS),
+        *(f"{name}_lean_deg" for name, _, _ in _SEGMENTS),
+        "trunk_lean_deg",
+        *(f"{called(mark)}_{axis}" for mark in _PLACES for axis in "xy"),
+        *(f"{called(mark)}_depth_m" for mark in _PLACES),
+    )
+    return (
+        *(f"quiet_{name}" for name in quantities),
+        *(f"change_{name}" for name in quantities),
+        *(f"turned_{name}_{kind}_deg" for name, kind, _, _ in _SHORTENED),
+        "turned_trunk_deg",
+        "picture_fppa_deg",
+        "seen_from_the_front",
+    )
 
 
 #: The features' names, in order.

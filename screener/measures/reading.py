@@ -22,10 +22,10 @@ from screener.measures.values import (
 )
 from screener.motion import CameraView, Joints, Repetition, StanceSignals, Trial
 from screener.motion.signals import compute_stance_signals
-from screener.pose import PoseTrack
+from screener.pose import Landmark, PoseTrack
 from screener.terms import Side
 
-__all__ = ["Corrector", "PoseSample", "instants_to_read", "measure_trial", "sample_pose"]
+__all__ = ["Corrector", "PoseSample", "instants_to_read", "measure_trial", "sample_pose", "view_yaw_deg"]
 
 _Values = NDArray[np.float64]
 
@@ -82,6 +82,31 @@ class Corrector(Protocol):
     ) -> dict[MeasureName, Estimate]:
         """Estimates for the measures it knows; the others stay raw."""
         ...
+
+    def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
+        """From how far aside the camera sees the person, + = from the stance side as it is seen; NaN: not known."""
+        ...
+
+
+def view_yaw_deg(trials: tuple[Trial, ...], looks: tuple[PoseTrack, ...], corrector: Corrector) -> float | None:
+    """How far the person is turned out of the camera's axis (as `CameraView.yaw_deg`), by the corrector: the median
+    over the repetitions; None where no close look was taken or nothing was like what it has learned."""
+    found = []
+    for trial in trials:
+        quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
+        if trial.stance_side == "unknown" or quiet is None or quiet.model != corrector.model:
+            continue
+        for rep in trial.repetitions:
+            at_s = _moments(trial.signals, rep).read_s if rep.counted else None
+            pose = None if at_s is None else sample_pose(looks, at_s - _AROUND_S, at_s + _AROUND_S)
+            if pose is None or pose.model != corrector.model:
+                continue
+            front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
+            # The camera stands on the person's left: the person is turned to their right.
+            sign = 1 if front == (trial.stance_side == "left") else -1
+            found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
+    known = [yaw for yaw in found if np.isfinite(yaw)]
+    return float(np.median(known)) if known else None
 
 
 def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> PoseSample | None:

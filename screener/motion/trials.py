@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from screener.motion.repetitions import Dip, find_dips
 from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
-from screener.motion.view import CameraView, assess_view
+from screener.motion.view import CameraView, assess_view, with_yaw
 from screener.pose import PoseTrack
 from screener.terms import QuietStance, Side, StanceSide, Task, other_side
 
-__all__ = ["Motion", "Repetition", "Trial", "read_motion"]
+__all__ = ["Motion", "Repetition", "Trial", "read_motion", "seen_from"]
 
 # A set is over after this long without a repetition.
 _SET_PAUSE_S = 8.0
@@ -108,6 +108,20 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     if not view.frontal or not any(rep.counted for trial in trials for rep in trial.repetitions):
         reason = _why_nothing(view, dips, trials)
     return Motion(joints, view, trials, reason)
+
+
+def seen_from(motion: Motion, yaw_deg: float) -> Motion:
+    """The same movement, the camera's yaw known better than the first look told."""
+    if motion.view is None:
+        return motion
+    view = with_yaw(motion.view, yaw_deg, motion.joints)
+    reason = motion.nothing_because
+    if not view.frontal:
+        reason = view.warnings[0]
+    elif not motion.view.frontal:
+        counted = any(rep.counted for trial in motion.trials for rep in trial.repetitions)
+        reason = None if counted else _why_nothing(view, [], motion.trials)
+    return replace(motion, view=view, nothing_because=reason)
 
 
 def _sets(dips: list[Dip]) -> list[list[Dip]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from screener.motion.signals import Joints
 from screener.pose import Landmark
 
-__all__ = ["WIDEST_YAW_DEG", "CameraView", "assess_view"]
+__all__ = ["WIDEST_YAW_DEG", "CameraView", "assess_view", "with_yaw"]
 
-#: FPPA changes by 1.16° with each degree of yaw; with what is left of the yaw's own error (4°), nothing frontal
-#: can be read beyond this (docs/accuracy.md).
+#: FPPA changes by 1.16° with each degree of yaw; with what is left of the yaw's own error, nothing frontal can be
+#: read beyond this (docs/accuracy.md).
 WIDEST_YAW_DEG = 25.0
+
+# The first look's yaw is up to 12° off: up to here a closer look may still find the view frontal.
+_PERHAPS_FRONTAL_DEG = 40.0
 
 # From here on the picture shows a profile: neither front nor back.
 _SAGITTAL_FROM_DEG = 60.0
@@ -55,6 +58,11 @@ class CameraView:
         """Whether frontal-plane measures can be read at all."""
         return self.facing in ("anterior", "posterior")
 
+    @property
+    def perhaps_frontal(self) -> bool:
+        """Whether a closer look, which knows the yaw better, may find the view frontal."""
+        return self.frontal or (self.facing == "oblique" and abs(self.yaw_deg) <= _PERHAPS_FRONTAL_DEG)
+
 
 def assess_view(joints: Joints, standing: NDArray[np.bool_]) -> CameraView:
     """Judge the camera's view from the frames in `standing`, `(frame,)`.
@@ -65,20 +73,12 @@ def assess_view(joints: Joints, standing: NDArray[np.bool_]) -> CameraView:
     yaw_deg, is_back = _yaw(joints, standing)
     narrow_deg = _turn_from_shoulder_width(joints, standing)
     turn = max(abs(yaw_deg), narrow_deg if narrow_deg > _SAGITTAL_FROM_DEG else 0.0)
-    if turn >= _SAGITTAL_FROM_DEG:
-        facing: Facing = "sagittal"
-    elif turn > WIDEST_YAW_DEG:
-        facing = "oblique"
-    else:
-        facing = "posterior" if is_back else "anterior"
+    facing = _facing(turn, is_back)
     roll_deg = _roll(joints, standing)
 
     warnings: list[str] = []
     if facing in ("sagittal", "oblique"):
-        warnings.append(
-            f"The camera sees the person turned by about {turn:.0f}°. Turn to face the camera, "
-            "or turn the back squarely to it."
-        )
+        warnings.append(_turned_by(turn))
     if abs(roll_deg) > _ROLL_ADVICE_DEG:
         warnings.append(f"The picture is tilted by about {abs(roll_deg):.0f}°. Set the camera level.")
     framing = _share_in_picture(joints)
@@ -102,6 +102,32 @@ def assess_view(joints: Joints, standing: NDArray[np.bool_]) -> CameraView:
         * seen
     )
     return CameraView(facing, yaw_deg, roll_deg, float(np.clip(quality, 0.0, 1.0)), tuple(warnings))
+
+
+def with_yaw(view: CameraView, yaw_deg: float, joints: Joints) -> CameraView:
+    """The view, its yaw known better than the first look told."""
+    wide = np.nanmedian(joints.of("left", "shoulder")[:, 0] - joints.of("right", "shoulder")[:, 0])
+    facing = _facing(abs(yaw_deg), bool(wide < 0))
+    others = view.warnings if view.frontal else view.warnings[1:]
+    advice = () if facing in ("anterior", "posterior") else (_turned_by(abs(yaw_deg)),)
+    square = float(np.cos(np.radians(yaw_deg)) / max(0.1, np.cos(np.radians(view.yaw_deg))))
+    quality = float(np.clip(view.quality * square, 0.0, 1.0))
+    return replace(view, facing=facing, yaw_deg=yaw_deg, quality=quality, warnings=(*advice, *others))
+
+
+def _facing(turn_deg: float, is_back: bool) -> Facing:
+    if turn_deg >= _SAGITTAL_FROM_DEG:
+        return "sagittal"
+    if turn_deg > WIDEST_YAW_DEG:
+        return "oblique"
+    return "posterior" if is_back else "anterior"
+
+
+def _turned_by(turn_deg: float) -> str:
+    return (
+        f"The camera sees the person turned by about {turn_deg:.0f}°. Turn to face the camera, "
+        "or turn the back squarely to it."
+    )
 
 
 _LEGS = ([Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE], [Landmark.RIGHT_KNEE, Landmark.RIGHT_ANKLE])

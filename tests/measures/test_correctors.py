@@ -1,0 +1,159 @@
+"""The corrector: what it sees does not depend on the side; what is like nothing it learned stays the raw reading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from screener import Screening
+from screener.data import data_path
+from screener.errors import BrokenInstallation
+from screener.measures import MeasureName, PoseSample, sample_pose
+from screener.measures.correctors import TARGETS, KernelCorrector, installed_corrector, likeness
+from screener.measures.error_model import raw_estimate
+from screener.measures.features import FEATURES, compute_features
+from screener.measures.reading import raw_values
+from screener.pose.landmarks import mirror_names
+
+NAME = "sls_right_drop_and_valgus"
+MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
+
+
+@pytest.fixture
+def poses(screened: Callable[[str], Screening]) -> tuple[PoseSample, PoseSample]:
+    """Quiet stance and the first bottom of a sample clip, as the heavy model saw them."""
+    screening = screened(NAME)
+    assert screening.motion is not None
+    trial = screening.motion.trials[0]
+    bottom_s = trial.repetitions[0].bottom_s
+    quiet = sample_pose(screening.looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
+    at = sample_pose(screening.looks, bottom_s - 0.1, bottom_s + 0.1)
+    assert quiet is not None
+    assert at is not None
+    return quiet, at
+
+
+def mirrored(pose: PoseSample) -> PoseSample:
+    """The same pose of the other leg: names swapped, the picture turned over."""
+    px = mirror_names(pose.px[None])[0] * [-1.0, 1.0] + [640.0, 0.0]
+    return replace(pose, px=px, world_m=mirror_names(pose.world_m[None])[0] * [-1.0, 1.0, 1.0])
+
+
+def raw_of(quiet: PoseSample, at: PoseSample, screening: Screening) -> dict[MeasureName, float]:
+    assert screening.motion is not None
+    return raw_values(quiet, at, "right", screening.motion.joints)
+
+
+def test_the_other_leg_in_the_mirror_has_the_same_features(poses: tuple[PoseSample, PoseSample]) -> None:
+    quiet, at = poses
+    found = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
+    turned = (mirrored(quiet), mirrored(at))
+    again = compute_features(turned[0].px, turned[0].world_m, turned[1].px, turned[1].world_m, "left")
+    assert found.shape == (len(FEATURES),)
+    np.testing.assert_allclose(again, found, atol=1e-9)
+    assert found[FEATURES.index("seen_from_the_front")] == 1.0
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_neither_size_nor_place_in_the_picture_counts(poses: tuple[PoseSample, PoseSample], scale: float) -> None:
+    quiet, at = poses
+    found = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
+    moved = [each.px * scale + [37.0, -12.0] for each in poses]
+    again = compute_features(moved[0], quiet.world_m, moved[1], at.world_m, "right")
+    np.testing.assert_allclose(again, found, atol=1e-6)
+
+
+def test_a_body_that_has_not_moved_has_changed_nothing(poses: tuple[PoseSample, PoseSample]) -> None:
+    quiet, _ = poses
+    found = dict(
+        zip(FEATURES, compute_features(quiet.px, quiet.world_m, quiet.px, quiet.world_m, "right"), strict=True)
+    )
+    assert {name: value for name, value in found.items() if name.startswith(("change_", "turned_")) and value} == {}
+
+
+def test_a_squat_is_like_what_was_learned_and_the_drop_is_nearer_to_the_truth(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    raw = raw_of(quiet, at, screened(NAME))
+    found = corrector.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")[None])
+    truth = json.loads(data_path("sample_videos", f"{NAME}.truth.json").read_text(encoding="utf-8"))["repetitions"][0]
+    assert corrector.trust(found)[0] == 1.0
+    estimate = corrector.correct(quiet, at, "right", raw)["pelvic_drop_deg"]
+    assert estimate.value == pytest.approx(found.values[0, 0])
+    assert abs(estimate.value - truth["pelvic_drop_deg"]) < 0.75 * abs(
+        raw["pelvic_drop_deg"] - truth["pelvic_drop_deg"]
+    )
+    assert estimate.half_width < raw_estimate("pelvic_drop_deg", raw["pelvic_drop_deg"], 0.0).half_width
+
+
+def test_what_is_like_nothing_learned_stays_raw(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    somersault = replace(at, px=at.px[::-1] * [1.0, -1.0] + [0.0, 480.0])
+    raw = raw_of(quiet, at, screened(NAME))
+    estimates = corrector.correct(quiet, somersault, "right", raw)
+    for name in MEASURES:
+        assert estimates[name].value == pytest.approx(raw[name])
+        assert estimates[name].half_width >= raw_estimate(name, raw[name], 0.0).half_width - 1e-9
+    assert np.isnan(corrector.camera_yaw_deg(quiet, somersault, "right"))
+
+
+def test_the_further_from_what_was_learned_the_more_the_raw_reading_counts(
+    poses: tuple[PoseSample, PoseSample],
+) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=at.px.shape)
+    trusts = []
+    for size_px in (0.0, 10.0, 20.0, 40.0, 80.0):
+        px = at.px + size_px * noise
+        found = corrector.predict(compute_features(quiet.px, quiet.world_m, px, at.world_m, "right")[None])
+        trusts.append(float(corrector.trust(found)[0]))
+    assert trusts == sorted(trusts, reverse=True)
+    assert (trusts[0], trusts[-1]) == (1.0, 0.0)
+
+
+def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, PoseSample]) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    found = corrector.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")[None])
+    plain = corrector.half_widths(found)
+    values = found.values.copy()
+    values[0, TARGETS.index("camera_yaw_deg")] = 25.0
+    values[0, TARGETS.index("knee_flexion_deg")] = 110.0
+    stranger = replace(found, likeness=found.likeness - 0.2)
+    for changed in (stranger, replace(found, values=values)):
+        wider = corrector.half_widths(changed)
+        assert (wider >= plain).all()
+        assert (wider > plain).any()
+
+
+def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:
+    quiet, at = poses
+    features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
+    features[FEATURES.index("quiet_nose_y")] = np.nan
+    assert np.isfinite(installed_corrector().predict(features[None]).values).all()
+
+
+def test_likeness_is_one_for_the_same_and_falls_with_distance() -> None:
+    line: NDArray[np.float64] = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    found = likeness(line, line, gamma=0.5)
+    np.testing.assert_allclose(found, np.exp(-0.5 * np.array([[0, 1, 4], [1, 0, 1], [4, 1, 0]])), atol=1e-12)
+
+
+def test_a_corrector_for_other_features_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "corrector.npz"
+    np.savez(path, poses=np.zeros((1, 2)), about=np.array(json.dumps({"features": ["a", "b"], "targets": TARGETS})))
+    with pytest.raises(BrokenInstallation, match="other features"):
+        KernelCorrector(path)
