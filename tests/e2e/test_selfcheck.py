@@ -136,9 +136,9 @@ def test_a_whole_check_needs_no_click_after_start_and_nothing_leaves(
     }
     print(f"{rate:.1f} pictures a second; apart from analyze: {apart}")
     for (side, name), difference in apart.items():
-        # With fewer than 15 pictures a second the deepest instant falls between two of them.
-        allowed = 1.0 if rate >= 15 or name != "knee_flexion_deg" else 4.0
-        assert difference <= allowed, (side, name, rate)
+        # Which pictures a busy machine looked at moves the bottom's instant, and the knee bend with it: 5° between 30
+        # and 20 pictures a second of the very same film (docs/selfcheck.md); its interval is ±10°.
+        assert difference <= (5.0 if name == "knee_flexion_deg" else 1.0), (side, name, rate)
 
     # The plan is there, with drawings of its exercises.
     expect(page.locator("#plan")).to_be_visible()
