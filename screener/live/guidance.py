@@ -31,8 +31,8 @@ Word: TypeAlias = Literal["go_on", "pause", "repeat", "stop", "pain"]
 #: Every prompt that there is, by its id; the language files hold a sentence for each.
 PROMPTS: tuple[str, ...] = (
     "nobody", "dark", "two_people", "too_close", "too_far", "step_left", "step_right", "face_camera", "tilted",
-    "hard_to_see", "in_place", "stand_still", "on_both_feet", "lift", "other_side_first", "other_leg", "lift_again",
-    "go", "bend", "one_leg", "count", "too_shallow", "too_fast", "touched_down", "set_done", "half_way", "lost",
+    "hard_to_see", "stand_still", "on_both_feet", "lift", "other_side_first", "other_leg", "lift_again",
+    "go", "bend", "one_leg", "count", "too_shallow", "too_fast", "touched_down", "half_way", "lost",
     "paused", "again", "done", "stopped_asked", "stopped_pain", "stopped_left", "stopped_time",
 )  # fmt: skip
 
