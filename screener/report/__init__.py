@@ -10,6 +10,7 @@ from screener.errors import WrongUse
 from screener.pose import write_pose_track
 from screener.report.curves import write_curves_svg
 from screener.report.fhir import write_fhir
+from screener.report.figures import figures_of
 from screener.report.film import write_annotated_film
 from screener.report.interchange import write_c3d, write_mot, write_trc
 from screener.report.page import Still, stills_of, write_page
@@ -76,10 +77,13 @@ def write_report(
     stills = stills_of(screening, video_path, blur_face=blur_face) if video_path is not None else ()
     shown = out_dir / ("annotated.mp4" if codec == "h264" else "annotated.webm")
     with_film = film and video_path is not None
-    write_page(screening, page := out_dir / "report.html", stills, film=shown.name if with_film else None)
-    write_paper(screening, pdf := out_dir / "report.pdf", stills, paper=paper)
+    figures = figures_of(screening)
+    write_page(
+        screening, page := out_dir / "report.html", stills, film=shown.name if with_film else None, figures=figures
+    )
+    write_paper(screening, pdf := out_dir / "report.pdf", stills, paper=paper, figures=figures)
     written = [page, pdf]
-    if film and video_path is not None:
+    if with_film and video_path is not None:
         poster = out_dir / "annotated.jpg"
         write_annotated_film(screening, video_path, shown, codec, blur_face, progress, poster=poster)
         written += [shown, poster]

@@ -14,6 +14,7 @@ from screener.assessment.norms import measure_words
 from screener.measures import MEASURES
 from screener.motion import StanceSignals
 from screener.pose.landmarks import LANDMARKS
+from screener.report.fhir import UCUM_CODES
 from screener.report.interchange import MOT_COLUMNS
 from screener.report.tables import AT_DEPTH_MEASURES, DEPTHS, SIGNALS_SCHEMA
 from screener.screening import SCHEMA_VERSION
@@ -60,7 +61,7 @@ _LANDMARKS = {
 
 def dictionary_page() -> str:
     """The page in Markdown."""
-    return "\n".join((*_head(), *_repetitions(), *_signals(), *_landmarks(), *_opensim())) + "\n"
+    return "\n".join((*_head(), *_repetitions(), *_signals(), *_landmarks(), *_film(), *_opensim(), *_fhir())) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -161,6 +162,37 @@ def _opensim() -> list[str]:
         "not the joint angles of a model.",
         "",
         *_table(("Column", "Meaning"), [(f"`{name}`", words[name].says) for name in MOT_COLUMNS]),
+        "## markers_2d.c3d",
+        "",
+        "The points of `markers_2d.trc` for movement laboratories: x forward and always 0, y to the person's left, z "
+        "up, in metres. A point that was not seen is NaN with a residual of −1.",
+        "",
+    ]
+
+
+def _fhir() -> list[str]:
+    rows = [(f"`{name}`", f"`{UCUM_CODES[unit]}`", unit) for name, unit in MEASURES.items()]
+    return [
+        "## report.fhir.json",
+        "",
+        "A FHIR R4B Bundle of type `collection`: a DiagnosticReport with the PDF, an Observation a measure and leg, a "
+        "Device with the versions, a Patient where `--subject` names one, and the CodeSystem of the codes used. No "
+        "LOINC or SNOMED CT code is known to mean these measures, so none is used. Values have the one decimal of the "
+        "page. In an Observation the component `interval-95` holds the 95 % interval, `repetition` a repetition's "
+        "value, `repetition-interval-95` its interval; a missing value has its reason in `dataAbsentReason`.",
+        "",
+        *_table(("Code", "UCUM", "Unit"), rows),
+    ]
+
+
+def _film() -> list[str]:
+    return [
+        "## annotated.mp4, annotated.webm",
+        "",
+        "The recording beside itself with what was measured, three times slower within 0.4 s of each counted bottom. "
+        "Every picture of the recording is there once. What is said and lasts is in the file's caption track too. "
+        "`annotated.jpg` is its poster.",
+        "",
     ]
 
 

@@ -20,13 +20,14 @@ from screener.report.contents import contents_of
 from screener.report.words import number, short_name, title
 from screener.screening import Screening
 
-__all__ = ["CODE_SYSTEM", "write_fhir"]
+__all__ = ["CODE_SYSTEM", "UCUM_CODES", "write_fhir"]
 
 #: The system of every code here that is not a unit: a fixed name that belongs to nobody's web site.
 CODE_SYSTEM = "urn:uuid:6c3f9f0e-5d0a-5e0c-9a64-0f6c7c2b7b11"
 
 _UCUM = "http://unitsofmeasure.org"
-_UCUM_CODES = {
+#: How UCUM writes the units of the measures.
+UCUM_CODES = {
     "deg": "deg",
     "s": "s",
     "count": "1",
@@ -202,7 +203,7 @@ def _interval(code: str, text: str, measure: MeasureName, reading: Reading) -> l
 def _quantity(measure: MeasureName, value: float) -> dict[str, Any]:
     unit = MEASURES[measure]
     shown = number(value).replace("−", "-")
-    return {"value": shown, "unit": unit, "system": _UCUM, "code": _UCUM_CODES[unit]}
+    return {"value": shown, "unit": unit, "system": _UCUM, "code": UCUM_CODES[unit]}
 
 
 def _concept(code: str, text: str) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from matplotlib.patches import Patch
 from screener.assessment import load_norms
 from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
 from screener.motion import Trial
-from screener.report.curves import signal_of
+from screener.report.curves import as_svg, draw_curves, signal_of
 from screener.report.words import HEADLINE_MEASURES, title
 from screener.screening import Screening
 from screener.terms import StanceSide, Task
 
-__all__ = ["draw_depth", "draw_overview", "draw_repetitions"]
+__all__ = ["draw_depth", "draw_overview", "draw_repetitions", "figures_of"]
 
 # Okabe and Ito's blue and a darkened vermilion; the marker tells the legs apart without them.
 _LEGS: dict[StanceSide, tuple[str, str]] = {
@@ -31,6 +31,19 @@ _TOGETHER: tuple[MeasureName, ...] = ("trunk_lean_deg", "pelvic_drop_deg", "fppa
 
 # A knee alignment that was read at a bend of the knee; deeper than this a course says nothing (docs/accuracy.md).
 _SHALLOWEST_SHOWN_DEG = 10.0
+
+
+def figures_of(screening: Screening) -> dict[str, str]:
+    """Every figure of page and paper as SVG, by name; none where there is nothing to draw."""
+    if not screening.trials or screening.view is None or not screening.view.frontal:
+        return {}
+    drawings = {
+        "overview": draw_overview,
+        "curves": draw_curves,
+        "depth": draw_depth,
+        "repetitions": draw_repetitions,
+    }
+    return {name: as_svg(draw, screening) for name, draw in drawings.items()}
 
 
 def draw_overview(screening: Screening) -> Figure:

@@ -18,9 +18,8 @@ from PIL import Image
 
 from screener.files import write_atomically
 from screener.measures import MeasuredRepetition, Measurement, MeasureName
-from screener.report.contents import Contents, contents_of
-from screener.report.curves import as_svg, draw_curves
-from screener.report.figures import draw_depth, draw_overview, draw_repetitions
+from screener.report.contents import contents_of
+from screener.report.figures import figures_of
 from screener.report.film import annotate_still, typical_repetition
 from screener.report.words import HEADLINE_MEASURES, reading_in_words, title
 from screener.screening import Screening
@@ -41,7 +40,14 @@ class Still:
     caption: str
 
 
-def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, film: str | None = None) -> None:
+def write_page(
+    screening: Screening,
+    path: Path,
+    stills: tuple[Still, ...] = (),
+    *,
+    film: str | None = None,
+    figures: dict[str, str] | None = None,
+) -> None:
     """Write `report.html`. It asks no other host for anything and runs no script.
 
     Args:
@@ -49,13 +55,14 @@ def write_page(screening: Screening, path: Path, stills: tuple[Still, ...] = (),
         path: where to.
         stills: from `stills_of`, where there is a video.
         film: the name of the film beside the page, where there is one, with its poster of the same stem.
+        figures: from `figures_of`, where they have been drawn already.
     """
     contents = contents_of(screening)
     text = page_from(
         "report.html.j2",
         contents=contents,
         stills=[(_as_data_url(still.rgb), still.caption) for still in stills],
-        figures=_figures(screening, contents),
+        figures={name: inline(svg, name) for name, svg in (figures or figures_of(screening)).items()},
         film=film,
         poster=str(Path(film).with_suffix(".jpg")) if film is not None else None,
     )
@@ -111,19 +118,6 @@ def _value(rep: MeasuredRepetition, measure: MeasureName) -> float:
 def _frame_time(screening: Screening, at_s: float) -> float:
     times_s = screening.motion.joints.times_s
     return float(times_s[np.argmin(np.abs(times_s - at_s))])
-
-
-def _figures(screening: Screening, contents: Contents) -> dict[str, Markup]:
-    """The figures as SVG to stand in the page; none where there is nothing to draw."""
-    if contents.key is None or screening.view is None or not screening.view.frontal:
-        return {}
-    drawings = {
-        "overview": draw_overview,
-        "curves": draw_curves,
-        "depth": draw_depth,
-        "repetitions": draw_repetitions,
-    }
-    return {name: inline(as_svg(draw, screening), name) for name, draw in drawings.items()}
 
 
 def inline(svg: str, name: str) -> Markup:

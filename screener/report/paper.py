@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -14,14 +13,12 @@ from typing import Any, Literal, TypeAlias
 
 import matplotlib as mpl
 import typst
-from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from PIL import Image
 
 from screener.files import write_atomically
 from screener.report.contents import contents_of
-from screener.report.curves import as_svg
-from screener.report.figures import draw_overview, draw_repetitions
+from screener.report.figures import figures_of
 from screener.report.page import Still
 from screener.screening import Screening
 
@@ -36,21 +33,25 @@ _NOTE = f"{_NO_LETTER} stands for a letter that this paper's font lacks; report.
 _FOOTER = "Movement check: not a medical device and not a diagnosis."
 
 
-def write_paper(screening: Screening, path: Path, stills: tuple[Still, ...] = (), *, paper: Paper = "a4") -> None:
+def write_paper(
+    screening: Screening,
+    path: Path,
+    stills: tuple[Still, ...] = (),
+    *,
+    paper: Paper = "a4",
+    figures: dict[str, str] | None = None,
+) -> None:
     """Write `report.pdf`: text that can be selected and searched, tagged for reading aloud, the font inside.
 
     The font is DejaVu Sans (Latin, Greek, Cyrillic and more). A letter that it lacks is printed as `·`, with
     a note at the foot, and never as an empty box.
     """
-    contents = contents_of(screening)
-    drawings: dict[str, Callable[[Screening], Figure]] = {}
-    if contents.key is not None and screening.view is not None and screening.view.frontal:
-        drawings = {"overview": draw_overview, "repetitions": draw_repetitions}
+    drawn = figures or figures_of(screening)
     set_paper(
         path,
         "report.typ",
-        dataclasses.asdict(contents),
-        {name: as_svg(draw, screening) for name, draw in drawings.items()},
+        dataclasses.asdict(contents_of(screening)),
+        {name: drawn[name] for name in ("overview", "repetitions") if name in drawn},
         stills,
         screening.created_at,
         paper,
