@@ -9,7 +9,6 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from traitlets.config import Config
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,10 +24,10 @@ def executed(script: Path) -> nbformat.NotebookNode:
         "language_info": {"name": "python"},
     }
     with tempfile.TemporaryDirectory() as folder:
-        # By files of this user and not by a port that others of the machine could reach.
-        by_files = Config({"KernelManager": {"transport": "ipc"}})
         where = {"metadata": {"path": folder}}
-        NotebookClient(notebook, config=by_files, timeout=_LONGEST_S, resources=where).execute()
+        client = NotebookClient(notebook, timeout=_LONGEST_S, resources=where)
+        client.startup_timeout = _LONGEST_S
+        client.execute()
     for place, cell in enumerate(notebook.cells):
         # Names that do not change from run to run, and no times of execution.
         cell["id"] = f"cell-{place}"
