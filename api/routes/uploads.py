@@ -48,10 +48,13 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
 _HANG_UP = {"connection": "close"}
 
 
-def _raw(media_type: str) -> dict[str, Any]:
-    """What the OpenAPI says of a body that is the file itself."""
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
-    return {"requestBody": {"required": True, "content": content}}
+# What the OpenAPI says of a body that is the file itself.
+_RAW = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 class UploadTold(BaseModel):
@@ -74,7 +77,7 @@ def read_upload(screening_id: Id, principal: Reader, context: Context) -> Upload
     "/screenings/{screening_id}/video",
     status_code=202,
     responses=problems(404, 408, 409, 413, 416, 507),
-    openapi_extra=_raw("application/octet-stream"),
+    openapi_extra=_RAW,
 )
 async def put_video(
     screening_id: Id,
@@ -101,7 +104,7 @@ async def put_video(
     "/screenings:from-landmarks",
     status_code=202,
     responses=problems(404, 408, 409, 413, 507),
-    openapi_extra=_raw("application/vnd.apache.parquet"),
+    openapi_extra=_RAW,
 )
 async def post_landmarks(
     principal: Writer,
