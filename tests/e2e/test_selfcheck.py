@@ -135,7 +135,7 @@ def test_a_whole_check_needs_no_click_after_start_and_nothing_leaves(
         for name in HEADLINE_MEASURES
     }
     print(f"{rate:.1f} pictures a second; apart from analyze: {apart}")
-    # Of the very same pictures the numbers are the same to a degree (tests/test_live.py). A busy machine looks at fewer
+    # Of the very same pictures the numbers are the very same (tests/test_live.py). A busy machine looks at fewer
     # of them than `analyze` did: under the 20 a second that an idle one does, other pictures show the bottom. The knee
     # bend moves with that instant at any rate: by up to 3.8° on one film (docs/selfcheck.md), within its own ±10°.
     for (side, name), difference in apart.items():
