@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from api.analysis import PLAIN
@@ -67,10 +67,14 @@ class ScreeningTold(BaseModel):
     files: list[FileTold]
 
 
+# A correction that is taken back queues the work of before it again: what is under way counts, however old its row.
+_LATEST_LAST = (case((Job.state.in_(("queued", "running")), 1), else_=0), Job.id)
+
+
 def progress_of(session: Session, screening: Screening) -> ProgressOfJob:
     """How far the screening is, as its latest job tells."""
-    job = session.scalar(select(Job).where(Job.screening_id == screening.id).order_by(Job.id.desc()).limit(1))
-    return _progress(screening, job)
+    jobs = session.scalars(select(Job).where(Job.screening_id == screening.id).order_by(*_LATEST_LAST)).all()
+    return _progress(screening, jobs[-1] if jobs else None)
 
 
 def screening_told(session: Session, screening: Screening) -> ScreeningTold:
@@ -82,7 +86,8 @@ def screenings_told(session: Session, screenings: Sequence[Screening]) -> list[S
     """Many screenings; their jobs and files are asked for once, not for each."""
     ids = [screening.id for screening in screenings]
     jobs = {
-        job.screening_id: job for job in session.scalars(select(Job).where(Job.screening_id.in_(ids)).order_by(Job.id))
+        job.screening_id: job
+        for job in session.scalars(select(Job).where(Job.screening_id.in_(ids)).order_by(*_LATEST_LAST))
     }
     stored: dict[str, list[StoredFile]] = {each: [] for each in ids}
     for file in session.scalars(select(StoredFile).where(StoredFile.screening_id.in_(ids)).order_by(StoredFile.name)):

@@ -24,7 +24,7 @@ from tests.api.clinics import ROLES, Clinics, found_clinic
 from tests.api.conftest import BASE, free_port, in_thread
 
 # A few for every run; `SCREENER_EXAMPLES=200` looks longer.
-_EXAMPLES = int(os.environ.get("SCREENER_EXAMPLES", "6"))
+_EXAMPLES = int(os.environ.get("SCREENER_EXAMPLES", "3"))
 
 # That a document's "integer" is no 1.0 for a strict form is no fault, so what it calls valid may be refused (with
 # a problem that names the field).
