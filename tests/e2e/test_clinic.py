@@ -132,7 +132,7 @@ def test_the_day_of_a_clinic(clinic: tuple[Server, str], open_page: Callable[...
     assert begins == "%PDF-"
     paper = page.context.new_page()
     paper.goto(f"{server.url}{page.get_by_role('link', name='report.html').get_attribute('href')}")
-    expect(paper.get_by_role("heading", name="Movement check")).to_be_visible()
+    expect(paper.get_by_role("heading", name="Movement check", exact=True)).to_be_visible()
     paper.close()
 
     # Two dates side by side.
