@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse
@@ -13,11 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.access import Eraser, Reader, Writer
 from api.problems import Problem, problems
-from api.selfcheck.desk import Desk, Result
-from api.selfcheck.wire import Wire
 from api.settings import Settings
-from screener.plan import PAIN_PLACES, load_intake, red_flag_questions, referrals
-from screener.plan.intake import load_safety
+
+if TYPE_CHECKING:
+    from api.selfcheck.desk import Desk, Result
 
 __all__ = ["install"]
 
@@ -30,13 +30,23 @@ def install(app: FastAPI, settings: Settings) -> None:
     """Put the self-check into an application. It is for one person on their own machine: personal mode only."""
     if settings.mode != "personal":
         return
-    app.state.desk = Desk(settings.data_dir)
+    app.state.desk = None
     app.mount("/self-check/static", StaticFiles(directory=_HERE / "static"), name="self-check")
     app.include_router(router)
 
 
+_opening = Lock()
+
+
 def _desk(state: Any) -> Desk:
-    return cast(Desk, state.desk)
+    """The desk, opened when it is first needed: what it works with takes seconds to load, and the start must not."""
+    from api.selfcheck.desk import Desk
+
+    with _opening:
+        if state.desk is None:
+            state.desk = Desk(state.settings.data_dir)
+        desk: Desk = state.desk
+        return desk
 
 
 def _result(request: Request, result_id: str) -> Result:
@@ -57,12 +67,18 @@ async def page(_: Reader) -> FileResponse:
 @router.websocket("/live")
 async def live(socket: WebSocket) -> None:
     """Pictures up, landmarks and prompts down; see `api.selfcheck.wire`."""
-    await Wire(socket, _desk(socket.app.state)).serve()
+    desk = await run_in_threadpool(_desk, socket.app.state)
+    from api.selfcheck.wire import Wire
+
+    await Wire(socket, desk).serve()
 
 
 @router.get("/self-check/questions", include_in_schema=False)
-async def questions(_: Reader) -> dict[str, Any]:
+def questions(_: Reader) -> dict[str, Any]:
     """What is asked before a check, from the same tables as the plan."""
+    from screener.plan import PAIN_PLACES, red_flag_questions
+    from screener.plan.intake import load_safety
+
     return {
         "red_flags": [{"id": flag, "asks": asks} for flag, asks in red_flag_questions().items()],
         "pain_places": PAIN_PLACES,
@@ -71,8 +87,10 @@ async def questions(_: Reader) -> dict[str, Any]:
 
 
 @router.post("/self-check/answers", include_in_schema=False)
-async def answers(_: Writer, intake: dict[str, Any]) -> dict[str, Any]:
+def answers(_: Writer, intake: dict[str, Any]) -> dict[str, Any]:
     """Whether the answers are whole, and whether somebody else should be seen first. Nothing is kept."""
+    from screener.plan import load_intake, referrals
+
     return {"referrals": [asdict(each) for each in referrals(load_intake(intake))]}
 
 
