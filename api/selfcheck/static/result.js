@@ -66,7 +66,7 @@ function practise(part, plan) {
   if (part.advice.length) made.push(list(part.advice));
   part.phases.forEach((phase, at) => {
     const items = plan.phases[at].exercises.map((exercise) => make("li", [
-      drawingOf(exercise.id, exercise.name), make("h4", exercise.name), make("p", exercise.dose, { class: "dose" }),
+      drawingOf(exercise.id, exercise.name), make("h3", exercise.name), make("p", exercise.dose, { class: "dose" }),
       list([...exercise.cues, ...(exercise.note ? [exercise.note] : [])]),
       make("p", t("result.evidence", { grade: exercise.evidence_grade }), { class: "small" })], { class: "card" }));
     const details = make("details", [make("summary", phase.title), make("p", phase.goal), make("ul", items, { class: "exercises" }),
