@@ -44,6 +44,8 @@ TARGETS: tuple[str, ...] = (*_MEASURES, "camera_yaw_deg")
 #: Features further from the training's mean than so many standard deviations count as this far.
 FARTHEST = 4.0
 
+_DECIMALS = 6
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
@@ -107,7 +109,9 @@ class KernelCorrector:
         a = self._arrays
         standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
         alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma)
-        return Prediction(alike @ a["weights"] * a["target_scale"] + a["target_mean"], alike.max(axis=1))
+        values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
+        # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
+        return Prediction(np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS))
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
