@@ -11,12 +11,13 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from IPython.display import SVG
 
 from screener import screen
 from screener.data import data_path
 from screener.measures import Measurement
 from screener.report import stills_of, write_report
-from screener.report.curves import draw_curves
+from screener.report.curves import as_svg, draw_curves
 from screener.report.tables import repetition_rows
 from screener.report.text import screening_as_text
 
@@ -65,9 +66,7 @@ rows[["index", "bottom_s", "counted", "pelvic_drop_deg", "fppa_deg", "trunk_lean
 # The thin lines are what the first look at every frame shows; the points are what was read at each bottom.
 
 # %%
-figure = draw_curves(screening)
-figure.set_dpi(80)
-figure
+SVG(as_svg(draw_curves, screening))
 
 # %% [markdown]
 # ## As it looked at a bottom
