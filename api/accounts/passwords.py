@@ -6,6 +6,7 @@ import threading
 from functools import cache
 
 from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 __all__ = ["LONGEST", "SHORTEST", "hash_password", "verify_password", "why_too_weak"]
@@ -38,7 +39,10 @@ def verify_password(password: str, kept: str | None) -> tuple[bool, str | None]:
     """Whether the password is the one of the hash, and a new hash where the costs have risen since."""
     against = kept or _nobodys_hash()
     with _TURNS:
-        good, renewed = _HASHER.verify_and_update(password, against)
+        try:
+            good, renewed = _HASHER.verify_and_update(password, against)
+        except UnknownHashError:  # what is kept is no hash of ours: nobody gets in by it
+            return False, None
     return (good and kept is not None), (renewed if kept is not None else None)
 
 
