@@ -73,4 +73,5 @@ def test_a_bystander_does_not_take_over(
         with_one, with_two = mine.measures["fppa_deg"], yours.measures["fppa_deg"]
         assert isinstance(with_one, Measurement)
         assert isinstance(with_two, Measurement)
-        assert with_two.value == pytest.approx(with_one.value, abs=3.0)
+        # The one who walks across covers an arm and a leg at times, which the corrector looks at too.
+        assert with_two.low <= with_one.value <= with_two.high
