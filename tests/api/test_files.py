@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from api.files import Files, sha256_of
 
 
 @pytest.fixture(params=["folder", "s3"])
-def files(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Files]:
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     """An empty store of each kind."""
     if request.param == "folder":
-        yield Files(str(tmp_path / "files"))
-        return
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    fsspec.filesystem("s3").mkdir("screener")
-    yield Files("s3://screener/files")
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+        return Files(str(tmp_path / "files"))
+    return Files(f"{request.getfixturevalue('bucket')}/files")
 
 
 def test_a_file_is_kept_found_and_removed(files: Files, tmp_path: Path) -> None:

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
-import pytest
-from moto.server import ThreadedMotoServer
 
 from screener.batch.run import run_batch
 from tests.batch.conftest import Study
 from tests.batch.recordings import QUICK, tables_of
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The URL of an empty bucket. Workers find its server as they would find any: by the environment."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    fsspec.filesystem("s3").mkdir("clinic")
-    yield "s3://clinic"
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
 
 
 def test_from_a_bucket_to_a_bucket(bucket: str, study: Study, tmp_path: Path) -> None:
