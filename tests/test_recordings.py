@@ -161,9 +161,9 @@ def test_however_it_is_stored_the_answer_is_the_same(
     assert trial.task == original.task
     assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
     assert value(plain(stored)) == pytest.approx(value(plain(screened(name))), abs=within_deg)
-    # The corrector looks at the quiet stance too, and each coding moves its landmarks a little: on this clip by up to
-    # 3.4° for a trial. Its intervals hold that.
-    for mine, theirs in zip((trial.summary, *readings(trial)), (original.summary, *readings(original)), strict=True):
+    assert value(trial) == pytest.approx(value(original), abs=within_deg)
+    # A repetition alone shares less of its error with the others; its interval holds that.
+    for mine, theirs in zip(readings(trial), readings(original), strict=True):
         reading, read = mine[FPPA], theirs[FPPA]
         assert isinstance(reading, Measurement)
         assert isinstance(read, Measurement)
@@ -181,8 +181,4 @@ def test_tempo_and_a_still_foot_lie_within_their_intervals(clip: str, screened: 
             assert isinstance(reading, Measurement)
             if not reading.low <= expected <= reading.high:
                 missed.append((name, reading, expected))
-    if any(each["quiet_stance"]["kind"] == "bilateral" for each in truth.get("sets", ())):
-        late = [name for name, _, _ in missed]
-        if late and set(late) == {"tempo_s"}:
-            pytest.xfail("A first or last repetition is timed with the lifting or setting down of the foot.")
     assert missed == []

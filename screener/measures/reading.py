@@ -150,7 +150,7 @@ def instants_to_read(trial: Trial) -> list[float]:
 
 
 # Frames a second look takes of the quiet stance, and around a bottom.
-_QUIET_FRAMES = 5
+_QUIET_FRAMES = 9
 _BOTTOM_OFFSETS_S = (-0.07, 0.0, 0.07)
 
 

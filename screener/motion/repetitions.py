@@ -38,6 +38,15 @@ _LEVEL = 0.06
 _BOTH_STILL = 0.05
 
 
+# A body is up where no more than this part of the dip is left, ...
+_UP = 0.1
+# ... or, on one leg, no more than this, at less than this part of the greatest speed on the way.
+_NEARLY_UP = 0.5
+_AT_REST = 0.1
+# A foot is lifted or set down within this time.
+_LIFTING_S = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Dip:
     """One sinking and rising of the hips.
@@ -49,7 +58,7 @@ class Dip:
         both_feet: both feet stayed on the floor.
         free_rise: height of the free ankle over the stance ankle in the picture at the bottom, part of leg length.
         free_aside: distance of the free knee from the stance knee, across, part of leg length.
-        steps: the free foot is on the floor at one end of the dip and in the air at the other.
+        steps: the free foot is on the floor before the dip or after it, and in the air at its other end.
     """
 
     start_s: float
@@ -148,8 +157,11 @@ def _dip(
     times_s = joints.times_s[offset:]
     top = max(signal[left], signal[right])
     depth = float(signal[peak] - top)
-    start = _leave(signal, peak, left, signal[left] + 0.1 * (signal[peak] - signal[left]))
-    end = _leave(signal, peak, right, signal[right] + 0.1 * (signal[peak] - signal[right]))
+    free = other_side(stance)
+    heights = joints.of(stance, "ankle")[offset:, 1] - joints.of(free, "ankle")[offset:, 1]
+    aloft = heights > _LEVEL * joints.leg_px[offset:]
+    start = _leave(times_s, signal, aloft, peak, left)
+    end = _leave(times_s, signal, aloft, peak, right)
     bottom_s = _vertex(times_s, signal, peak, signal[peak] - 0.2 * depth)
 
     near = slice(
@@ -157,17 +169,12 @@ def _dip(
         int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
     )
     moved = {each: _movement(joints, each, near) for each in ("left", "right")}
-    free = other_side(stance)
     if not moved[stance] <= _STILL:
         return None
     at = offset + peak
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
-    aloft = [
-        float(joints.of(stance, "ankle")[end, 1] - joints.of(free, "ankle")[end, 1]) > _LEVEL * joints.leg_px[end]
-        for end in (offset + start, offset + end)
-    ]
     both_feet = moved[free] < _BOTH_STILL and abs(rise) < _LEVEL
     decided: StanceSide = stance
     if both_feet:
@@ -187,7 +194,7 @@ def _dip(
         both_feet,
         rise,
         aside,
-        aloft[0] != aloft[1],
+        bool(aloft[left] != aloft[right]),
     )
 
 
@@ -196,13 +203,24 @@ def _stiller(moved: float, other: float) -> bool:
     return other >= max(_STILLER * moved, moved + _STILLER_BY)
 
 
-def _leave(signal: NDArray[np.float64], peak: int, base: int, level: float) -> int:
-    """The frame at which the signal first comes down to `level` on the way from the peak to the base."""
+def _leave(
+    times_s: NDArray[np.float64], signal: NDArray[np.float64], aloft: NDArray[np.bool_], peak: int, base: int
+) -> int:
+    """The frame at which the body leaves its upper position, or is back in it, on the side of `base`.
+
+    Where it stands on both feet at the base or beyond, the hips also move when the free foot is lifted or set down:
+    then the upper position is where the body comes to rest on one leg.
+    """
     step = -1 if base < peak else 1
-    at = peak
-    while at != base and signal[at] > level:
-        at += step
-    return at
+    way = np.arange(peak, base + step, step)
+    up = (signal[way] - signal[base]) / (signal[peak] - signal[base])
+    speed = np.abs(np.gradient(signal, times_s[: len(signal)])[way])
+    rests = (up <= _NEARLY_UP) & (speed <= _AT_REST * np.maximum.accumulate(speed))
+    beyond = np.abs(times_s[: len(signal)] - times_s[base]) <= _LIFTING_S
+    beyond[peak:base:step] = False
+    on_both = not aloft[: len(signal)][beyond].all()
+    there = (up <= _UP) | (rests & aloft[way] & on_both)
+    return int(way[np.argmax(there)])
 
 
 def _vertex(times_s: NDArray[np.float64], signal: NDArray[np.float64], peak: int, level: float) -> float:

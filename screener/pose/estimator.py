@@ -80,6 +80,11 @@ class _Growing:
 # About 35 s of frames, 0.8 MB.
 _CHUNK_FRAMES = 1024
 
+# How the close look shows successive frames to the model, degrees and scale; a new way every so many seconds, which
+# is how far apart the frames around a bottom are.
+_VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
+_VIEW_S = 0.07
+
 # One frame's landmarks, `(landmark, x_px y_px x_m y_m z_m visibility)`, all missing.
 _MISSING: NDArray[np.float32] = np.full((len(LANDMARKS), 6), np.nan, dtype=np.float32)
 
@@ -147,6 +152,10 @@ class PoseEstimator:
     ) -> PoseTrack:
         """Take each frame on its own, average it with its mirror image, and keep to the person of `near`.
 
+        Frames that follow one another are shown to the model turned and scaled a little differently: its errors
+        depend on where a body's pixels happen to lie, are the same in every frame of somebody who stands still, and
+        only so average out. (Measured: docs/accuracy.md.)
+
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
@@ -157,7 +166,7 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            row = self.mirror_averaged(rgb)
+            row = self.mirror_averaged(rgb, *_VIEWS[int(frame.time_s / _VIEW_S) % len(_VIEWS)])
             if row is not None and not _same_place(row, expected):
                 row = None
             growing.add(frame.time_s, _scaled(row, frame.scale))
@@ -169,18 +178,28 @@ class PoseEstimator:
         """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""
         return len(_distinct(self._people_alone(rgb, _CANDIDATES)))
 
-    def mirror_averaged(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`."""
-        people = self._people_alone(rgb, 1)
-        mirrored = self._people_alone(np.ascontiguousarray(rgb[:, ::-1]), 1)
-        if not people or not mirrored:
-            return people[0] if people else None
-        back = mirror_names(mirrored[0][None])[0].copy()
-        back[:, 0] = rgb.shape[1] - back[:, 0]
-        back[:, 2] = -back[:, 2]
-        if not _same_place(back, people[0][:, :2]):
-            return people[0]
-        return np.asarray((people[0] + back) / 2, dtype=np.float32)
+    def mirror_averaged(
+        self, rgb: NDArray[np.uint8], turned_deg: float = 0.0, zoom: float = 1.0
+    ) -> NDArray[np.float32] | None:
+        """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`.
+
+        Args:
+            rgb: the picture.
+            turned_deg, zoom: how the model is shown it, about its middle; the landmarks are turned and scaled back.
+        """
+        shown, back_px = _turned(rgb, turned_deg, zoom)
+        people = self._people_alone(shown, 1)
+        mirrored = self._people_alone(np.ascontiguousarray(shown[:, ::-1]), 1)
+        if not people:
+            return None
+        found = people[0]
+        if mirrored:
+            back = mirror_names(mirrored[0][None])[0].copy()
+            back[:, 0] = shown.shape[1] - back[:, 0]
+            back[:, 2] = -back[:, 2]
+            if _same_place(back, found[:, :2]):
+                found = (found + back) / 2
+        return _turned_back(found, back_px)
 
     def _people_alone(self, rgb: NDArray[np.uint8], most: int) -> list[NDArray[np.float32]]:
         """Everybody in one picture, each `(landmark, 6)`, without regard to other frames."""
@@ -345,6 +364,28 @@ def _scaled(row: NDArray[np.float32] | None, scale: float) -> NDArray[np.float32
         return row
     row = row.copy()
     row[:, :2] *= scale
+    return row
+
+
+def _turned(rgb: NDArray[np.uint8], turned_deg: float, zoom: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A picture turned and scaled about its middle, its edges drawn out; and the way back, an affine `(2, 3)`."""
+    import cv2  # slow to load, and only a close look needs it
+
+    height, width = rgb.shape[:2]
+    there = cv2.getRotationMatrix2D((width / 2, height / 2), turned_deg, zoom)
+    back = np.asarray(cv2.invertAffineTransform(there), dtype=np.float64)
+    if (turned_deg, zoom) == (0.0, 1.0):
+        return rgb, back
+    turned = cv2.warpAffine(rgb, there, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, dtype=np.uint8), back
+
+
+def _turned_back(row: NDArray[np.float32], back_px: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Landmarks of a turned picture where they are in the picture itself; those in metres are turned only."""
+    row = row.copy()
+    turn = back_px[:, :2] / np.sqrt(np.linalg.det(back_px[:, :2]))
+    row[:, 0:2] = row[:, 0:2] @ back_px[:, :2].T + back_px[:, 2]
+    row[:, 2:4] = row[:, 2:4] @ turn.T
     return row
 
 
