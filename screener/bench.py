@@ -30,11 +30,14 @@ from typing import TypeVar
 __all__ = [
     "Bound",
     "Cost",
+    "alone",
     "as_json",
     "as_table",
     "main",
     "measure_cpu",
     "measure_memory",
+    "naive_script",
+    "published_bundle",
     "write_recording",
     "write_repeated",
 ]
@@ -87,11 +90,11 @@ def measure_cpu(recording: Path, rounds: int = ROUNDS) -> tuple[tuple[Cost, ...]
     """Look at a recording in every way, `rounds` times in turns."""
     with tempfile.TemporaryDirectory() as folder:
         published = Path(folder) / "published.task"
-        published.write_bytes(_alone(_published_bundle))
+        published.write_bytes(alone(published_bundle))
         spent: dict[str, list[float]] = {name: [] for name in _WAYS}
         for _ in range(rounds):
             for name, way in _WAYS.items():
-                spent[name].append(_alone(way, recording, published))
+                spent[name].append(alone(way, recording, published))
     costs = {name: Cost(name, tuple(each)) for name, each in spent.items()}
     first = costs["first look"]
     bounds = (
@@ -110,7 +113,7 @@ def measure_memory(folder: Path, long_s: float = _LONG_S) -> Bound:
     """
     short = write_recording(folder / "short.mp4", _SHORT_S)
     long = write_repeated(short, folder / "long.mp4", round(long_s / _SHORT_S))
-    growth_mb = _alone(_peak_mb, long) - _alone(_peak_mb, short)
+    growth_mb = alone(_peak_mb, long) - alone(_peak_mb, short)
     return Bound(f"MB that {long_s:.0f} s take more than {_SHORT_S:.0f} s", growth_mb, _MOST_GROWTH_MB)
 
 
@@ -150,7 +153,7 @@ def write_repeated(recording: Path, path: Path, times: int) -> Path:
     return path
 
 
-def _naive_script(recording: Path, published: Path) -> float:
+def naive_script(recording: Path, published: Path) -> float:
     """OpenCV's pictures, converted, through the bundle as published, in tracking mode."""
     import cv2
     import mediapipe as mp
@@ -199,7 +202,7 @@ def _both_looks(recording: Path, _: Path) -> float:
 
 #: Ways of looking at a recording: of its path and that of the bundle as published, the CPU ms a frame.
 _WAYS: dict[str, Callable[[Path, Path], float]] = {
-    "naive script": _naive_script,
+    "naive script": naive_script,
     "bare inference": _bare_inference,
     "first look": _first_look,
     "both looks": _both_looks,
@@ -232,7 +235,8 @@ def _peak_mb(recording: Path) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _published_bundle() -> bytes:
+def published_bundle() -> bytes:
+    """The `full` bundle as its makers publish it."""
     from screener.pose.bundles import bundle_path
     from screener.pose.pruning import unpruned_bundle
 
@@ -265,7 +269,7 @@ def _clocked() -> Iterator[_Clock]:
     clock.cpu_s = process_time() - start_s
 
 
-def _alone(work: Callable[..., _T], *args: object) -> _T:
+def alone(work: Callable[..., _T], *args: object) -> _T:
     """What `work` gives in a fresh process, its numeric libraries held to one thread and its chatter unheard."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_hush) as pool:
         return pool.submit(work, *args).result()
