@@ -1,4 +1,4 @@
-"""The studio's commands: `python -m screener.studio render SPEC.json | samples | training | validation`."""
+"""The studio's commands: `python -m screener.studio render SPEC.json | samples | training | validation | measure`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,26 @@ def validation(out: Out, clips: int = 40, seed: int = 1, stills: bool = False, w
         return
     for video in render_films(out, clips, seed, workers):
         typer.echo(video)
+
+
+@app.command()
+def measure(films: Path, out: Path = Path("models"), again: bool = False) -> None:
+    """Screen rendered FILMS and write two tables against their truth (from kept landmarks, if not --again)."""
+    from screener.pipeline import screen, screen_track
+    from screener.pose import read_pose_track, write_pose_track
+    from screener.screening import Screening
+    from screener.studio.measuring import measure_films, write_tables
+
+    def looked(path: Path) -> Screening:
+        landmarks = path.with_suffix(".landmarks.parquet")
+        if landmarks.exists() and not again:
+            first, others = read_pose_track(landmarks)
+            return screen_track((first, *others))
+        screening = screen(path)
+        write_pose_track(screening.looks[0], landmarks, looks=screening.looks[1:])
+        return screening
+
+    write_tables(out, *measure_films(films, looked, typer.echo))
 
 
 if __name__ == "__main__":

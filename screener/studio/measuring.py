@@ -1,0 +1,157 @@
+"""What `screen()` says of recordings whose truth is known, as two tables: a row a film, and a row a reading.
+
+The tables are what `notebooks/03_validation` and the accuracy page are made of. Nothing is left out: a film that was
+refused, or taken for another side, task or number of repetitions, has its row in the table of films and no readings.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from screener.measures import MeasuredTrial, Measurement, MeasureName, measure_trial
+from screener.screening import Screening
+
+__all__ = ["MEASURED", "Film", "Reading", "measure_films", "write_tables"]
+
+#: The measures of which the studio knows the truth.
+MEASURED: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """One recording: how it was made, and what was found. Degrees, metres; `exposure` below 0.5 is poor light."""
+
+    film: str
+    task: str
+    stance_side: str
+    repetitions: int
+    facing: str
+    yaw_deg: float
+    exposure: float
+    person_px: float
+    sex: str
+    stature_m: float
+    weight: float
+    bottom: str
+    found_task: str
+    found_side: str
+    found_repetitions: int
+    found_yaw_deg: float | None
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measure of one repetition: truth, value with its 95 % interval, and what the plain formula gives."""
+
+    film: str
+    repetition: int
+    measure: str
+    read_at: str
+    true_knee_flexion_deg: float
+    truth: float
+    value: float
+    low: float
+    high: float
+    plain: float | None
+
+
+def measure_films(
+    folder: Path, screen: Callable[[Path], Screening], progress: Callable[[str], None] = lambda name: None
+) -> tuple[list[Film], list[Reading]]:
+    """Screen every film of a folder that `python -m screener.studio validation` wrote.
+
+    Args:
+        folder: films with their truth and spec files.
+        screen: how a recording is screened.
+        progress: told each film's name when it is done.
+    """
+    films: list[Film] = []
+    readings: list[Reading] = []
+    for path in sorted(folder.glob("*.mp4")):
+        truth = json.loads(path.with_suffix(".truth.json").read_text(encoding="utf-8"))
+        spec = json.loads(path.with_suffix(".spec.json").read_text(encoding="utf-8"))
+        screening = screen(path)
+        film = _film(path, truth, spec, screening)
+        films.append(film)
+        if (film.found_task, film.found_side, film.found_repetitions) == (
+            film.task,
+            film.stance_side,
+            film.repetitions,
+        ):
+            readings += _readings(film.film, truth, screening)
+        progress(path.stem)
+    return films, readings
+
+
+def _film(path: Path, truth: dict[str, Any], spec: dict[str, Any], screening: Screening) -> Film:
+    counted = [rep for trial in screening.trials for rep in trial.repetitions if rep.counted]
+    with path.with_suffix(".truth.csv").open(encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    ankles, shoulders = (
+        sum(float(first[f"{side}_{joint}_y_px"]) for side in ("left", "right")) / 2 for joint in ("ankle", "shoulder")
+    )
+    return Film(
+        film=path.stem,
+        task=truth["task"],
+        stance_side=truth["stance_side"],
+        repetitions=len(truth["repetitions"]),
+        facing=truth["camera"]["facing"],
+        yaw_deg=round(truth["camera"]["yaw_deg"], 2),
+        exposure=round(spec["look"]["exposure"], 3),
+        person_px=round(ankles - shoulders, 1),
+        sex=spec["person"]["sex"],
+        stature_m=round(truth["stature_m"], 3),
+        weight=round(spec["person"]["weight"], 3),
+        bottom=spec["clothes"]["bottom"],
+        found_task=" ".join(dict.fromkeys(trial.task for trial in screening.trials)),
+        found_side=" ".join(dict.fromkeys(trial.stance_side for trial in screening.trials)),
+        found_repetitions=len(counted),
+        found_yaw_deg=None if screening.view is None else round(screening.view.yaw_deg, 2),
+        refused=screening.nothing_because or "",
+    )
+
+
+def _readings(film: str, truth: dict[str, Any], screening: Screening) -> Iterator[Reading]:
+    for trial, plain in zip(screening.trials, _plain(screening), strict=True):
+        pairs = zip(trial.repetitions, plain.repetitions, strict=True)
+        counted = [(rep, raw) for rep, raw in pairs if rep.counted]
+        for (rep, raw), true in zip(counted, truth["repetitions"], strict=True):
+            for measure in MEASURED:
+                reading, formula = rep.measures[measure], raw.measures[measure]
+                if isinstance(reading, Measurement):
+                    yield Reading(
+                        film=film,
+                        repetition=rep.index,
+                        measure=measure,
+                        read_at=rep.read_at,
+                        true_knee_flexion_deg=true["knee_flexion_deg"],
+                        truth=true[measure],
+                        value=round(reading.value, 3),
+                        low=round(reading.low, 3),
+                        high=round(reading.high, 3),
+                        plain=round(formula.value, 3) if isinstance(formula, Measurement) else None,
+                    )
+
+
+def _plain(screening: Screening) -> Sequence[MeasuredTrial]:
+    """The same trials by the plain formulas, without the corrector."""
+    motion = screening.motion
+    if motion is None or motion.view is None:
+        return ()
+    return [measure_trial(trial, motion.joints, motion.view, screening.looks) for trial in motion.trials]
+
+
+def write_tables(folder: Path, films: Sequence[Film], readings: Sequence[Reading]) -> None:
+    """`validation_films.csv` and `validation.csv`."""
+    for name, rows in (("validation_films.csv", films), ("validation.csv", readings)):
+        with (folder / name).open("w", encoding="utf-8", newline="") as file:
+            table = [asdict(row) for row in rows]
+            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(table)
