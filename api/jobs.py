@@ -2,7 +2,7 @@
 
 A worker that dies, with its machine or without, stops renewing its leases; when they run out another claims the
 rows. A result is written together with the end of its job, in one transaction, and only by the holder of the
-lease; so a job ends once, whatever is killed when.
+lease; so a job ends once, whatever is killed when. While the database is away the work goes on, and its end waits.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from concurrent.futures import CancelledError, Future
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from api.access import PERSONAL_CLINIC_ID
@@ -28,7 +28,7 @@ from api.files import Files
 from api.metrics import JOB_SECONDS, JOBS_ENDED
 from api.records.database import Database
 from api.records.models import ME, Correction, Job, Screening, StoredFile, Subject
-from api.records.types import new_id, now
+from api.records.types import AWAY, new_id, now
 from api.retention import RECORDING, forget_recording, keep_days, remove_unnamed
 from api.settings import Settings
 from screener.data import data_path
@@ -46,6 +46,11 @@ _TRIES = 3
 
 # How often somebody with nothing to do asks for work.
 _LOOK_S = 0.5
+
+# How long at most between two tries while the database is away.
+_LONGEST_PAUSE_S = 8.0
+
+_Answer = TypeVar("_Answer")
 
 
 def queue(session: Session, screening: Screening) -> Job:
@@ -119,9 +124,10 @@ class _Cluster:
     def perform(self, work: Work, tell: Callable[[str, float], bool]) -> Outcome:
         try:
             future: Future[Outcome] = self._connected().get_executor(pure=False).submit(_on_a_worker, work)
-        except (OSError, WrongUse) as error:
+        except OSError as error:
+            _log.warning("the cluster does not answer", error=type(error).__name__)
             self._forget()
-            return Died(str(error))
+            return Stopped()
         while not future.done():
             if not tell("on the cluster", 0.0):
                 future.cancel()
@@ -129,8 +135,10 @@ class _Cluster:
             time.sleep(_LOOK_S)
         try:
             return future.result()
-        except (CancelledError, Exception) as error:
+        except CancelledError:  # The scheduler was lost, and what it knew.
             self._forget()
+            return Stopped()
+        except Exception as error:
             return Died(f"{type(error).__name__} on the cluster")
 
     def close(self) -> None:
@@ -196,7 +204,7 @@ class Workshop:
                 else:
                     self._do(*claimed)
             except Exception as error:
-                # The database may be away for a while. The job's lease runs out and it is claimed again.
+                # The job's lease runs out and it is claimed again.
                 _log.error("worker", error=type(error).__name__, exc_info=error)
                 self._closing.wait(_LOOK_S * 4)
 
@@ -232,7 +240,7 @@ class Workshop:
 
     def _do(self, job_id: str, lease: str, attempts: int) -> None:
         began = time.monotonic()
-        work = self._work_of(job_id)
+        work = self._patiently(lambda: self._work_of(job_id))
         if work is None:
             return  # Deleted in between.
         told_at = 0.0
@@ -245,7 +253,12 @@ class Workshop:
             if time.monotonic() - told_at < min(1.0, self._settings.lease_s / 4):
                 return True
             told_at = time.monotonic()
-            return self._renew(job_id, lease, doing, share)
+            try:
+                return self._renew(job_id, lease, doing, share)
+            except AWAY as error:
+                # The lease may run out meanwhile; whether it is still ours is asked when the database is back.
+                _log.warning("database away", job=job_id, error=type(error).__name__)
+                return True
 
         outcome: Outcome
         if attempts > _TRIES:
@@ -257,10 +270,25 @@ class Workshop:
             except Exception as error:
                 _log.error("job", job=job_id, error=type(error).__name__, exc_info=error)
                 outcome = Died(type(error).__name__)
-        how = self._end(job_id, lease, work, outcome)
+        how = self._patiently(lambda: self._end(job_id, lease, work, outcome))
         JOBS_ENDED.labels(how).inc()
         JOB_SECONDS.observe(time.monotonic() - began)
         _log.info("job ended", job=job_id, how=how, seconds=round(time.monotonic() - began, 1))
+
+    def _patiently(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask the database again and again while it is away, until the service closes.
+
+        What is asked must be harmless to ask twice: a change may have been made though nobody could say so any more.
+        """
+        pause_s = _LOOK_S
+        while True:
+            try:
+                return ask()
+            except AWAY as error:
+                _log.warning("database away", error=type(error).__name__)
+                if self._closing.wait(pause_s):
+                    raise
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _work_of(self, job_id: str) -> Work | None:
         with self._database.sessions() as session:
@@ -316,25 +344,28 @@ class Workshop:
             if screening is None:
                 self._files.remove(work.clinic_id, work.screening_id)
                 return "deleted"
-            if job is None:
-                return "lost"
-            job.state = screening.state = how = self._verdict(job, outcome)
-            job.lease = job.lease_until = None
-            if how == "queued":
-                return how
-            job.ended_at = now()
-            if isinstance(outcome, Done):
-                job.doing, job.share = "done", 1.0
-                _keep(session, screening, outcome)
-            else:
-                screening.failure = _failure(outcome)
-            days = keep_days(session, self._settings, screening.clinic_id)
-            if days == 0 or isinstance(outcome, Failed):
-                # Not to be kept, or of no use to anybody.
-                forget_recording(session, screening)
-            elif screening.uploaded_at is not None:
-                screening.delete_video_at = screening.uploaded_at + timedelta(days=days)
+            how = "lost" if job is None else self._close(session, job, screening, outcome)
         remove_unnamed(self._database, self._files, work.clinic_id, work.screening_id)
+        return how
+
+    def _close(self, session: Session, job: Job, screening: Screening, outcome: Outcome) -> str:
+        """Let go of a job of ours and say how it ended; `queued` where it did not."""
+        job.state = screening.state = how = self._verdict(job, outcome)
+        job.lease = job.lease_until = None
+        if how == "queued":
+            return how
+        job.ended_at = now()
+        if isinstance(outcome, Done):
+            job.doing, job.share = "done", 1.0
+            _keep(session, screening, outcome)
+        else:
+            screening.failure = _failure(outcome)
+        days = keep_days(session, self._settings, screening.clinic_id)
+        if days == 0 or isinstance(outcome, Failed):
+            # Not to be kept, or of no use to anybody.
+            forget_recording(session, screening)
+        elif screening.uploaded_at is not None:
+            screening.delete_video_at = screening.uploaded_at + timedelta(days=days)
         return how
 
     @staticmethod
@@ -344,7 +375,8 @@ class Workshop:
         if job.cancel_asked:
             return "cancelled"
         if isinstance(outcome, Stopped):
-            job.attempts -= 1  # The service closes: no fault of the job's.
+            job.attempts -= 1  # The service closes, or the cluster is away: no fault of the job's.
+            job.started_at = None
             return "queued"
         if isinstance(outcome, Died) and job.attempts < _TRIES:
             return "queued"
@@ -356,7 +388,8 @@ def _is_free() -> ColumnElement[bool]:
 
 
 def _first_free() -> Select[str]:
-    return select(Job.id).where(_is_free()).order_by(Job.id).limit(1)
+    # What was begun before and did not come to its end waits behind what was there by then, and holds nobody up.
+    return select(Job.id).where(_is_free()).order_by(func.coalesce(Job.started_at, Job.created_at), Job.id).limit(1)
 
 
 def _keep(session: Session, screening: Screening, done: Done) -> None:

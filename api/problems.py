@@ -14,11 +14,15 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.records.types import AWAY
 from screener.errors import ScreenerError, WrongUse
 
-__all__ = ["Problem", "install", "problems"]
+__all__ = ["DATABASE_AWAY", "Problem", "install", "problems"]
 
 MEDIA_TYPE = "application/problem+json"
+
+#: How many seconds to wait before the next try, what is wrong, and what to do.
+DATABASE_AWAY = (5, "The database does not answer.", "Try again in some seconds.")
 
 _log = structlog.get_logger()
 
@@ -117,6 +121,14 @@ def install(app: FastAPI) -> None:
         first = errors[0]
         return answer(422, f"{first['field']}: {first['message']}. Mend the named fields and send again.", errors)
 
+    def _away(request: Request, error: Exception) -> JSONResponse:
+        wait_s, message, what_to_do = DATABASE_AWAY
+        _log.error("database away", path_template=_template(request), error=type(error).__name__, exc_info=error)
+        return answer(503, f"{message} {what_to_do}", headers={"retry-after": str(wait_s)})
+
+    for kind in AWAY:
+        app.add_exception_handler(kind, _away)
+
     @app.exception_handler(Exception)
     def _unforeseen(request: Request, error: Exception) -> JSONResponse:
         _log.error("unforeseen", path_template=_template(request), error=type(error).__name__, exc_info=error)
@@ -131,8 +143,9 @@ def _template(request: Request) -> str:
     return str(getattr(route, "path", ""))
 
 
-# Any route may be refused for these before it is reached: the session, the permission, the host, the request's form.
-_OF_EVERY_ROUTE = (400, 401, 403, 421, 422)
+# Any route may be refused for these before it is reached: the session, the permission, the host, the request's form,
+# the database.
+_OF_EVERY_ROUTE = (400, 401, 403, 421, 422, 503)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from starlette.types import Receive, Scope, Send
 
@@ -12,7 +13,9 @@ __all__ = ["Refusal", "refuse"]
 Refusal = tuple[int, str, str]
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, refusal: Refusal, further: Mapping[str, str] | None = None
+) -> None:
     """Answer with the refusal. The rest of the request is not read, so the connection ends."""
     status, title, detail = refusal
     if scope["type"] == "websocket":
@@ -24,6 +27,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
+        *((name.encode(), value.encode()) for name, value in (further or {}).items()),
     ]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -36,6 +36,8 @@ _log = structlog.get_logger()
 #: The name of the row of an uploaded recording.
 RECORDING = "video"
 
+_AT_WORK = ("queued", "running")
+
 # A minute late is of no matter where days are counted.
 _SWEEP_S = 60.0
 
@@ -56,9 +58,13 @@ def forget_recording(session: Session, screening: Screening) -> None:
 
 
 def remove_unnamed(database: Database, files: Files, clinic_id: str, screening_id: str) -> None:
-    """Remove the files of a screening that no row names."""
+    """Remove the files of a screening that no row names, unless somebody works on it who may just be storing them."""
     there = files.names(clinic_id, screening_id)
     with database.sessions() as session:
+        screening = session.get(Screening, screening_id)
+        at_work = select(Job.id).where(Job.screening_id == screening_id, Job.state.in_(_AT_WORK))
+        if (screening is not None and screening.state == "awaiting_upload") or session.scalar(at_work) is not None:
+            return
         named = set(session.scalars(select(StoredFile.sha256).where(StoredFile.screening_id == screening_id)))
     for sha256 in there - named:
         files.remove(clinic_id, screening_id, sha256)
@@ -118,12 +124,23 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
+        looked = False
         while not self._closing.is_set():
             try:
+                if not looked:
+                    self.tidy()
+                    looked = True
                 self.sweep()
             except Exception as error:
                 _log.error("sweeper", error=type(error).__name__, exc_info=error)
             self._closing.wait(_SWEEP_S)
+
+    def tidy(self) -> None:
+        """Remove what a service that died between a row and its file has left of screenings that there are."""
+        for clinic_id, screening_id in list(self._files.screenings()):
+            if self._closing.is_set():
+                return
+            remove_unnamed(self._database, self._files, clinic_id, screening_id)
 
     def sweep(self) -> None:
         """Delete all that has had its time."""
@@ -132,7 +149,7 @@ class Sweeper:
         self._orphans()
 
     def _old_recordings(self) -> None:
-        at_work = select(Job.screening_id).where(Job.state.in_(("queued", "running")))
+        at_work = select(Job.screening_id).where(Job.state.in_(_AT_WORK))
         due = select(Screening).where(Screening.delete_video_at <= now(), Screening.id.not_in(at_work))
         with self._database.changing() as session:
             gone = list(session.scalars(due))

@@ -13,7 +13,9 @@ from structlog.contextvars import bind_contextvars
 from api.access import PERSONAL, Principal
 from api.accounts.keys import principal_of_key
 from api.accounts.sessions import COOKIE, principal_of_cookie
+from api.problems import DATABASE_AWAY
 from api.records.database import Database
+from api.records.types import AWAY
 from api.refusal import Refusal, refuse
 
 __all__ = ["CSRF_HEADER", "OPEN", "SIGN_IN_PAGE", "SignIn"]
@@ -54,12 +56,18 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        principal = PERSONAL if self._personal else await to_thread.run_sync(_find, connection)
+        refusal: Refusal | None = None
+        try:
+            principal = PERSONAL if self._personal else await to_thread.run_sync(_find, connection)
+        except AWAY:
+            wait_s, message, what_to_do = DATABASE_AWAY
+            refusal = 503, "Service Unavailable", f"{message} {what_to_do}"
+            await refuse(scope, receive, send, refusal, {"retry-after": str(wait_s)})
+            return
         scope.setdefault("state", {})["principal"] = principal
         if principal is not None:
             # For the request's line in the log: who, by identifier.
             bind_contextvars(actor=principal.user_id or principal.key_id or principal.kind)
-        refusal: Refusal | None = None
         if principal is None and not _is_open(scope):
             refusal = 401, "Not signed in", "Sign in first, or send an API key: Authorization: Bearer KEY."
         elif principal is not None and _is_forged(connection, principal):

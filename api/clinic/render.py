@@ -15,7 +15,8 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.access import Permission, Principal
-from api.problems import Problem
+from api.problems import DATABASE_AWAY, Problem
+from api.records.types import AWAY
 
 __all__ = ["PageRoute", "render"]
 
@@ -85,6 +86,8 @@ class PageRoute(APIRoute):
                 status, says, what_to_do = problem.status, problem.message, problem.what_to_do
             except RequestValidationError:
                 status, says, what_to_do = 404, "There is no such page.", "Begin at the list of people."
+            except AWAY:
+                status, (_, says, what_to_do) = 503, DATABASE_AWAY
             principal = getattr(request.state, "principal", None)
             title = HTTPStatus(status).phrase
             return render(request, "error", principal, status, title=title, says=says, what_to_do=what_to_do)

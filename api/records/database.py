@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, Request
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.access import PERSONAL_CLINIC_ID
 from api.records.models import ME, Clinic, Subject
+from api.records.types import AWAY
 
 __all__ = ["Database", "DbSession"]
 
 # A writer of SQLite waits for the one before it; a second is long for any of ours, so this is only ever
 # reached when something is wrong.
 _BUSY_MS = 15_000
+
+# A server that does not take a connection within this is away; without a bound one would wait for minutes.
+_CONNECT_S = 5
+
+# A database server that is started together with the service, or that died together with it, is back by then.
+_START_S = 60.0
+
+_log = structlog.get_logger()
 
 
 class Database:
@@ -47,7 +58,22 @@ class Database:
                 connection.execution_options(begin="NONE").exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def prepare(self) -> None:
-        """Bring the tables to this version, from whichever they are of, and put in the one person of a personal one."""
+        """Bring the tables to this version, from whichever they are of, and put in the one person of a personal one.
+
+        A database server that does not answer yet is waited for.
+        """
+        until = time.monotonic() + (0.0 if self.engine.dialect.name == "sqlite" else _START_S)
+        while True:
+            try:
+                self._prepare()
+                return
+            except AWAY as error:
+                if time.monotonic() > until:
+                    raise
+                _log.warning("waiting for the database", error=type(error).__name__)
+                time.sleep(1.0)
+
+    def _prepare(self) -> None:
         from api.records.migrate import upgrade
 
         upgrade(self.engine)
@@ -69,7 +95,9 @@ class Database:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        # A connection that died with the server is found out before it is used.
+        patience = {"connect_timeout": _CONNECT_S}
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience)
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, pool_size=20)
 
     @event.listens_for(engine, "connect")

@@ -1,4 +1,4 @@
-"""Column types and identifiers that are the same on SQLite and PostgreSQL."""
+"""Column types, identifiers and errors that are the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import uuid
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime, Dialect
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["UtcDateTime", "new_id", "now"]
+__all__ = ["AWAY", "UtcDateTime", "new_id", "now"]
+
+#: The database does not answer now: it was lost, is starting, or is too busy. Another try may go well.
+AWAY = (InterfaceError, OperationalError, TimeoutError)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -26,6 +26,7 @@ from api.ranges import file_response
 from api.records.audit import note
 from api.records.database import DbSession
 from api.records.models import IdempotencyKey, Job, Screening, StoredFile, Subject
+from api.records.types import AWAY
 from api.retention import erase_screening
 from api.routes.forms import Cursor, Given, Id, Limit, Line, Page, page_of, screening_of, subject_of, tell_reading
 from api.routes.plans import IntakeGiven, Programme
@@ -374,5 +375,8 @@ async def _events(
         if service.closing.is_set():
             return  # A browser comes back by itself, and finds the service started again.
         await asyncio.sleep(_WATCH_S)
-        seen = await to_thread.run_sync(_look, service, principal, screening_id)
+        try:
+            seen = await to_thread.run_sync(_look, service, principal, screening_id)
+        except AWAY:
+            return  # As above; the answer is 503 until the database is back.
     yield "event: end\ndata: {}\n\n"

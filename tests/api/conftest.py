@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,36 +33,103 @@ from api.settings import Settings
 BASE = "http://127.0.0.1:8000"
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL cluster of this session's own, on a loopback port, run by a user who is not root."""
+class Postgres:
+    """A PostgreSQL cluster of our own, on a loopback port, run by a user who is not root; it can be killed."""
+
+    def __init__(self, programs: Path) -> None:
+        root = os.geteuid() == 0
+        user = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
+        self._programs = programs
+        self._become = ["runuser", "-u", user, "--"] if root else []
+        self._folder = Path(tempfile.mkdtemp(prefix="screener-postgres-"))
+        if root:
+            shutil.chown(self._folder, user)
+        self._run("initdb", "-U", "screener", "-A", "trust", "--no-sync")
+        self._port = free_port()
+        self.address = f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        # What is lost when the machine dies does not matter here; what a killed process has written stays.
+        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+
+    def kill(self) -> None:
+        """Kill every process of it where it stands."""
+        first = self._first()
+        everybody = [first, *children(first)]
+        for each in everybody:
+            kill(each)
+        while any(Path(f"/proc/{each}").exists() for each in everybody):
+            time.sleep(0.01)
+
+    def kill_one(self, chance: random.Random) -> None:
+        """Kill the process behind one connection; the others end and begin anew because of it."""
+        backends = [each for each in children(self._first()) if b"127.0.0.1" in _read(f"/proc/{each}/cmdline")]
+        if backends:
+            kill(chance.choice(backends))
+
+    def remove(self) -> None:
+        """Stop it and leave nothing."""
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self._run("pg_ctl", "-w", "-m", "immediate", "stop", check=False)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _first(self) -> int:
+        """The process that started the others."""
+        return int((self._folder / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
+        command = [*self._become, str(self._programs / program), "-D", str(self._folder / "data"), *arguments]
+        subprocess.run(command, check=check, stdout=subprocess.DEVNULL, cwd=self._folder)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [int(each) for told in Path(f"/proc/{pid}/task").glob("*/children") for each in _read(told).split()]
+
+
+def kill(pid: int) -> None:
+    """Kill a process where it stands, if it is still there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _read(path: str | Path) -> bytes:
+    """What /proc says; nothing of a process that has just ended."""
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+@contextmanager
+def _cluster() -> Iterator[Postgres]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is not installed: .ci/run installs it")
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    programs = found[-1].parent
-    root = os.geteuid() == 0
-    user = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
-    folder = Path(tempfile.mkdtemp(prefix="screener-postgres-"))
-    if root:
-        shutil.chown(folder, user)
-    become = ["runuser", "-u", user, "--"] if root else []
-
-    def run(program: str, *arguments: str) -> None:
-        command = [*become, str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    run("initdb", "-U", "screener", "-A", "trust", "--no-sync")
-    port = free_port()
-    # What is lost when the machine dies does not matter here.
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    made = Postgres(found[-1].parent)
     try:
-        yield f"127.0.0.1:{port}"
+        made.start()
+        yield made
     finally:
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL of this session."""
+    with _cluster() as made:
+        yield made.address
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of these tests alone, which they may kill."""
+    with _cluster() as made:
+        yield made
 
 
 KINDS = ["sqlite", "postgresql"]
@@ -73,7 +141,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'records.sqlite3'}"
     else:
-        with _own_database(request.getfixturevalue("postgres"), "template0") as url:
+        with own_database(request.getfixturevalue("postgres"), "template0") as url:
             yield url
 
 
@@ -88,8 +156,7 @@ def sqlite_at_this_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_at_this_version(postgres: str) -> str:
     """The same of PostgreSQL, by its name."""
-    with psycopg.connect(f"postgresql://screener@{postgres}/postgres", autocommit=True) as connection:
-        connection.execute("CREATE DATABASE prepared")
+    _tell(postgres, "CREATE DATABASE prepared")
     _prepare(f"postgresql+psycopg://screener@{postgres}/prepared")
     return "prepared"
 
@@ -109,17 +176,22 @@ def prepared_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{path}"
     else:
         template = request.getfixturevalue("postgres_at_this_version")
-        with _own_database(request.getfixturevalue("postgres"), template) as url:
+        with own_database(request.getfixturevalue("postgres"), template) as url:
             yield url
 
 
 @contextmanager
-def _own_database(address: str, template: str) -> Iterator[str]:
+def own_database(address: str, template: str) -> Iterator[str]:
+    """The URL of a new database, for as long as it is needed."""
     name = f"test_{time.time_ns()}"
+    _tell(address, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"postgresql+psycopg://screener@{address}/{name}"
+    _tell(address, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _tell(address: str, command: str) -> None:
     with psycopg.connect(f"postgresql://screener@{address}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield f"postgresql+psycopg://screener@{address}/{name}"
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(command)
 
 
 @pytest.fixture
@@ -226,9 +298,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
-    """Work that goes on beside the block."""
+def in_thread(work: Callable[[], Any], patience_s: float = 30) -> Iterator[threading.Thread]:
+    """Work that goes on beside the block, and is then waited for."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield thread
-    thread.join(30)
+    thread.join(patience_s)
