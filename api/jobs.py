@@ -28,7 +28,7 @@ from api.files import Files
 from api.metrics import JOB_SECONDS, JOBS_ENDED
 from api.records.database import Database
 from api.records.models import ME, Correction, Job, Screening, StoredFile, Subject
-from api.records.types import AWAY, new_id, now
+from api.records.types import AWAY, new_id, now, why_away
 from api.retention import RECORDING, forget_recording, keep_days, remove_unnamed
 from api.settings import Settings
 from screener.data import data_path
@@ -203,6 +203,9 @@ class Workshop:
                     self._closing.wait(_LOOK_S)
                 else:
                     self._do(*claimed)
+            except AWAY as error:
+                _log.warning("database away", why=why_away(error))
+                self._closing.wait(_LOOK_S * 4)
             except Exception as error:
                 # The job's lease runs out and it is claimed again.
                 _log.error("worker", error=type(error).__name__, exc_info=error)
@@ -257,7 +260,7 @@ class Workshop:
                 return self._renew(job_id, lease, doing, share)
             except AWAY as error:
                 # The lease may run out meanwhile; whether it is still ours is asked when the database is back.
-                _log.warning("database away", job=job_id, error=type(error).__name__)
+                _log.warning("database away", job=job_id, why=why_away(error))
                 return True
 
         outcome: Outcome
@@ -285,7 +288,7 @@ class Workshop:
             try:
                 return ask()
             except AWAY as error:
-                _log.warning("database away", error=type(error).__name__)
+                _log.warning("database away", why=why_away(error))
                 if self._closing.wait(pause_s):
                     raise
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.records.types import AWAY
+from api.records.types import AWAY, why_away
 from screener.errors import ScreenerError, WrongUse
 
 __all__ = ["DATABASE_AWAY", "Problem", "install", "problems"]
@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
 
     def _away(request: Request, error: Exception) -> JSONResponse:
         wait_s, message, what_to_do = DATABASE_AWAY
-        _log.error("database away", path_template=_template(request), error=type(error).__name__, exc_info=error)
+        _log.error("database away", path_template=_template(request), why=why_away(error))
         return answer(503, f"{message} {what_to_do}", headers={"retry-after": str(wait_s)})
 
     for kind in AWAY:

@@ -18,7 +18,7 @@ from api.files import Files
 from api.records.audit import note
 from api.records.database import Database
 from api.records.models import Clinic, Job, Screening, StoredFile, Subject
-from api.records.types import now
+from api.records.types import AWAY, now, why_away
 from api.settings import Settings
 
 __all__ = [
@@ -131,6 +131,8 @@ class Sweeper:
                     self.tidy()
                     looked = True
                 self.sweep()
+            except AWAY as error:
+                _log.warning("database away", why=why_away(error))
             except Exception as error:
                 _log.error("sweeper", error=type(error).__name__, exc_info=error)
             self._closing.wait(_SWEEP_S)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from api.access import PERSONAL_CLINIC_ID
 from api.records.models import ME, Clinic, Subject
-from api.records.types import AWAY
+from api.records.types import AWAY, why_away
 
 __all__ = ["Database", "DbSession"]
 
@@ -70,7 +70,7 @@ class Database:
             except AWAY as error:
                 if time.monotonic() > until:
                     raise
-                _log.warning("waiting for the database", error=type(error).__name__)
+                _log.warning("waiting for the database", why=why_away(error))
                 time.sleep(1.0)
 
     def _prepare(self) -> None:

@@ -11,10 +11,15 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["AWAY", "UtcDateTime", "new_id", "now"]
+__all__ = ["AWAY", "UtcDateTime", "new_id", "now", "why_away"]
 
 #: The database does not answer now: it was lost, is starting, or is too busy. Another try may go well.
 AWAY = (InterfaceError, OperationalError, TimeoutError)
+
+
+def why_away(error: Exception) -> str:
+    """The driver's own first line, for the log. It tells of the connection or the server, never of a row."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
