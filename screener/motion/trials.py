@@ -30,7 +30,12 @@ _FASTEST_S = 0.8
 _QUIET_S = 0.5
 _QUIET_MOVES = 0.02
 _QUIET_WITHIN_S = 15.0
+# Less deep than this part of the deepest repetition is swaying.
+_SWAY_PART = 0.4
 _FEET_LEVEL_PCT = 6.0
+# A foot within this part of leg length of where it was has not been lifted; in poor light its landmarks wander by up to
+# 0.016, and the lowest lifting seen moved it by 0.026 (rendered films).
+_SAME_PLACE = 0.02
 
 # The frames around a bottom that a reading rests on.
 _AROUND_BOTTOM_S = 0.1
@@ -193,21 +198,32 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
 
 def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: float) -> QuietStance:
     """The stillest stretch before the first repetition, on both feet if there is one; else the top between two."""
-    first = members[0].start_s
+    # Swaying before the first repetition sinks the hips a little too.
+    deepest = max(dip.depth for dip in members)
+    first = next(dip.start_s for dip in members if dip.depth >= _SWAY_PART * deepest)
     low = max(after_s, first - _QUIET_WITHIN_S)
     before = [
-        (start, kind, moves)
+        (start, found)
         for start in np.arange(low, first - _QUIET_S + 1e-6, 0.1).tolist()
-        if (found := _stillness(joints, stance, start, start + _QUIET_S)) is not None
-        for kind, moves in [found]
-        if moves < _QUIET_MOVES
+        if (found := _stand(joints, stance, start, start + _QUIET_S)) is not None and found.moves < _QUIET_MOVES
     ]
-    for kind in ("bilateral", "single_leg"):
+    on_both = [(start, found) for start, found in before if found.both]
+    if on_both:
+        # A foot that is held low in front looks level with the other, too. It was on the floor first: what counts is
+        # the last stretch in which it is still where it stood.
+        place = on_both[0][1].free_from_stance
+        on_both = [each for each in on_both if np.linalg.norm(each[1].free_from_stance - place) < _SAME_PLACE]
+    on_one = [(start, found) for start, found in before if not found.both]
+    kinds: tuple[tuple[Literal["bilateral", "single_leg"], list[tuple[float, _Standing]]], ...] = (
+        ("bilateral", on_both),
+        ("single_leg", on_one),
+    )
+    for kind, still in kinds:
         # The last still stretch of the better kind: nearest to what follows it.
-        still = [start for start, found_kind, _ in before if found_kind == kind]
         if still:
-            low, high = _widest_from(still)
-            return QuietStance(round(low, 3), round(min(high + _QUIET_S, first), 3), kind)
+            low, high = _widest_from([start for start, _ in still])
+            # The end of the last window may hold the beginning of a movement, which its median does not tell.
+            return QuietStance(round(low, 3), round(min(high + 0.8 * _QUIET_S, first), 3), kind)
     tops = [(members[0].start_s - 0.15, members[0].start_s + 0.05)]
     tops += [(a.end_s, b.start_s) for a, b in pairwise(members) if b.start_s > a.end_s]
     start, end = max(tops, key=lambda top: top[1] - top[0])
@@ -224,29 +240,42 @@ def _widest_from(starts: list[float]) -> tuple[float, float]:
     return run[-1], run[0]
 
 
-def _stillness(joints: Joints, stance: Side, start_s: float, end_s: float) -> tuple[str, float] | None:
-    """On how many feet the person stands within some seconds, and how much they move (part of leg length).
+@dataclass(frozen=True, slots=True, eq=False)
+class _Standing:
+    """How a person stands for a while: on both feet or not, how much they move, and where the free ankle is from the
+    stance ankle, `(xy,)`; lengths as part of leg length."""
+
+    both: bool
+    moves: float
+    free_from_stance: NDArray[np.float64]
+
+
+def _stand(joints: Joints, stance: Side, start_s: float, end_s: float) -> _Standing | None:
+    """How the person stands between two times; None where that cannot be seen.
 
     A foot held in the air may swing; what is stood on and what it carries must be still.
     """
     window = slice(*np.searchsorted(joints.times_s, [start_s - 1e-6, end_s + 1e-6]))
-    points = [
-        joints.middle("hip")[window],
-        joints.middle("shoulder")[window],
-        joints.of(stance, "ankle")[window],
-        joints.of(other_side(stance), "ankle")[window],
-    ]
-    if len(points[0]) < 3 or not all(np.isfinite(each).all() for each in points):
+    ankle, free_ankle = (joints.of(side, "ankle")[window] for side in (stance, other_side(stance)))
+    points = [joints.middle("hip")[window], joints.middle("shoulder")[window], ankle, free_ankle]
+    if len(ankle) < 3 or not all(np.isfinite(each).all() for each in points):
         return None
     leg = float(np.median(joints.leg_px[window]))
-    apart = 100 * float(np.median(points[2][:, 1] - points[3][:, 1])) / leg
+    apart = np.median(free_ankle - ankle, axis=0) / leg
     lengths = [
         float(np.median(np.linalg.norm(joints.of(side, "hip") - joints.of(side, "ankle"), axis=1)[window])) / leg
         for side in ("left", "right")
     ]
-    both = abs(apart) < _FEET_LEVEL_PCT and min(lengths) > 0.9
-    moves = max(float(np.hypot(*np.ptp(each, axis=0))) for each in points[: 4 if both else 3]) / leg
-    return ("bilateral" if both else "single_leg"), moves
+    both = abs(100 * float(apart[1])) < _FEET_LEVEL_PCT and min(lengths) > 0.9
+    moves = max(_drift(each) for each in points[: 4 if both else 3]) / leg
+    return _Standing(both, moves, np.asarray(apart))
+
+
+def _drift(points: NDArray[np.float64]) -> float:
+    """How far a point gets `(frame, xy)`: between the medians of the first, second and last third of its frames, so
+    that the landmarks' jitter in poor light is no movement."""
+    places = np.array([np.median(part, axis=0) for part in np.array_split(points, 3)])
+    return float(np.hypot(*np.ptp(places, axis=0)))
 
 
 _TOO_SHALLOW = "too shallow"
