@@ -17,14 +17,14 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from screener.files import write_atomically
-from screener.measures import MeasuredTrial, Measurement, MeasureName
+from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
 from screener.motion import StanceSignals, Trial
 from screener.report.words import HEADLINE_MEASURES, title
 from screener.screening import Screening
 
 _Shown = TypeVar("_Shown")
 
-__all__ = ["as_svg", "draw_curves", "signal_of", "write_curves_svg"]
+__all__ = ["as_svg", "draw_curves", "signal_of", "with_arms", "write_curves_svg"]
 
 # Two of Okabe and Ito's colours, which people of any colour vision tell apart; hatching and words say the rest.
 _CURVE, _READ = "#0072B2", "#B34700"
@@ -141,19 +141,19 @@ def _draw_course(axes: Axes, moved: Trial, measured: MeasuredTrial, measure: Mea
     if measure == "pelvic_drop_deg":
         style = {"linewidth": 1.0, "linestyle": (0, (4, 1.5))}
     axes.plot(moved.signals.times_s, signal_of(moved, measure), color=_CURVE, **style)
-    for rep in measured.repetitions:
-        reading = rep.measures[measure]
-        if isinstance(reading, Measurement):
-            axes.errorbar(
-                rep.bottom_s,
-                reading.value,
-                yerr=[[reading.value - reading.low], [reading.high - reading.value]],
-                fmt="o",
-                markersize=4.5,
-                color=_READ,
-                elinewidth=1.4,
-                capsize=3,
-            )
+    bottoms_s, values, arms = with_arms([(rep.bottom_s, rep.measures[measure]) for rep in measured.repetitions])
+    if bottoms_s:
+        axes.errorbar(
+            bottoms_s, values, yerr=arms, fmt="o", markersize=4.5, color=_READ, elinewidth=1.4, capsize=3, zorder=3
+        )
+
+
+def with_arms(readings: list[tuple[float, Reading]]) -> tuple[list[float], list[float], list[list[float]]]:
+    """Of readings at places those that have a value: places, values, and how far the interval reaches down and up."""
+    found = [(place, reading) for place, reading in readings if isinstance(reading, Measurement)]
+    below = [reading.value - reading.low for _, reading in found]
+    above = [reading.high - reading.value for _, reading in found]
+    return [place for place, _ in found], [reading.value for _, reading in found], [below, above]
 
 
 def _name_repetitions(axes: Axes, measured: MeasuredTrial) -> int:
@@ -180,11 +180,16 @@ def _name_repetitions(axes: Axes, measured: MeasuredTrial) -> int:
 
 
 def _set_height(row: list[Axes], pairs: list[tuple[Trial, MeasuredTrial]], measure: MeasureName) -> None:
-    """Make room for readings and courses; the wildest hundredth of a course may leave the picture."""
+    """Make room for the readings and for the courses of quiet stance and repetitions, but for their wildest hundredth.
+
+    What lies between and after may leave the picture: there a person changes legs or walks off, and the angles of a
+    leg that carries nothing would press those that count flat.
+    """
     shown = [0.0, 10.0]
     for moved, measured in pairs:
-        window = moved.signals.window(*_span(moved, measured))
-        course = signal_of(moved, measure)[window]
+        told = [(moved.quiet_stance.start_s, moved.quiet_stance.end_s)]
+        told += [(rep.start_s, rep.end_s) for rep in measured.repetitions]
+        course = np.concatenate([signal_of(moved, measure)[moved.signals.window(*span)] for span in told])
         if np.isfinite(course).any():
             shown += np.nanpercentile(course, [0.5, 99.5]).tolist()
         readings = [rep.measures[measure] for rep in measured.repetitions]

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from screener.assessment import load_norms
 from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
 from screener.motion import Trial
-from screener.report.curves import as_svg, draw_curves, signal_of
+from screener.report.curves import as_svg, draw_curves, signal_of, with_arms
 from screener.report.words import HEADLINE_MEASURES, title
 from screener.screening import Screening
 from screener.terms import StanceSide, Task
@@ -28,6 +28,9 @@ _LEGS: dict[StanceSide, tuple[str, str]] = {
 _TYPICAL = "#CBE6DC"
 
 _TOGETHER: tuple[MeasureName, ...] = ("trunk_lean_deg", "pelvic_drop_deg", "fppa_deg")
+
+# More marks than these in one panel are drawn smaller, so that they stay apart.
+_MANY = 12
 
 # A knee alignment that was read at a bend of the knee; deeper than this a course says nothing (docs/accuracy.md).
 _SHALLOWEST_SHOWN_DEG = 10.0
@@ -48,19 +51,20 @@ def figures_of(screening: Screening) -> dict[str, str]:
 
 def draw_overview(screening: Screening) -> Figure:
     """Trunk, pelvis and knee as one trade-off: a row an angle, a mark a leg with its interval, norms behind."""
-    figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+    # Narrow, so that a telephone shows the whole of it in letters that can be read.
+    figure = Figure(figsize=(4.8, 3.0), layout="constrained")
     axes = figure.subplots()
     trials = screening.trials
     for row, measure in enumerate(_TOGETHER):
         for place, trial in enumerate(trials):
             _draw_norm(axes, trial.task, measure, row)
             offset = 0.5 * ((place + 0.5) / len(trials) - 0.5)
-            _mark(axes, trial, trial.summary[measure], row + offset, lying=True)
+            _mark(axes, trial, [(row + offset, trial.summary[measure])], lying=True)
     axes.axvline(0.0, color="black", linewidth=0.6)
     axes.set_yticks(range(len(_TOGETHER)), [HEADLINE_MEASURES[measure] for measure in _TOGETHER])
     axes.set_ylim(len(_TOGETHER) - 0.5, -0.5)
-    axes.set_xlabel("degrees; + = over the stance leg, free side lower, knee inward")
-    _finish(figure, axes, trials)
+    axes.set_xlabel("degrees; + = over the stance leg,\nfree side lower, knee inward")
+    _finish(figure, axes, trials, columns=1)
     return figure
 
 
@@ -89,25 +93,24 @@ def draw_depth(screening: Screening) -> Figure:
 
 def draw_repetitions(screening: Screening) -> Figure:
     """The reading of each repetition with its interval, one picture an angle; a cross is one that is not counted."""
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
     grid: Any = figure.subplots(2, 2)
     trials = screening.trials
     for axes, (measure, name) in zip(grid.flat, HEADLINE_MEASURES.items(), strict=True):
         for place, trial in enumerate(trials):
             _draw_norm(axes, trial.task, measure)
             offset = 0.5 * ((place + 0.5) / len(trials) - 0.5)
-            for rep in trial.repetitions:
-                if rep.counted:
-                    _mark(axes, trial, rep.measures[measure], rep.index + offset)
-                else:
-                    axes.plot(rep.index + offset, 0.0, "x", color=_LEGS[trial.stance_side][0])
+            readings = [(rep.index + offset, rep.measures[measure]) for rep in trial.repetitions if rep.counted]
+            _mark(axes, trial, readings)
+            left_out = [rep.index + offset for rep in trial.repetitions if not rep.counted]
+            axes.plot(left_out, [0.0] * len(left_out), "x", color=_LEGS[trial.stance_side][0])
         most = max((len(trial.repetitions) for trial in trials), default=1)
         axes.axhline(0.0, color="black", linewidth=0.6)
         axes.set_xlim(0.4, most + 0.6)
         axes.set_xticks(range(1, most + 1, max(1, most // 10)))
         axes.set_ylabel(f"{name}, °")
         axes.set_xlabel("repetition")
-    _finish(figure, grid[0, 0], trials)
+    _finish(figure, grid[0, 0], trials, crosses=any(not rep.counted for trial in trials for rep in trial.repetitions))
     return figure
 
 
@@ -135,17 +138,19 @@ def _draw_descents(axes: Axes, moved: Trial, trial: MeasuredTrial, measure: Meas
     return shown
 
 
-def _mark(axes: Axes, trial: MeasuredTrial, reading: Reading, place: float, *, lying: bool = False) -> None:
-    """A reading with its interval at a place on the other axis."""
-    if not isinstance(reading, Measurement):
+def _mark(axes: Axes, trial: MeasuredTrial, readings: list[tuple[float, Reading]], *, lying: bool = False) -> None:
+    """Readings with their intervals, each at a place on the other axis."""
+    places, values, arms = with_arms(readings)
+    if not places:
         return
     colour, marker = _LEGS[trial.stance_side]
-    arms = [[reading.value - reading.low], [reading.high - reading.value]]
     style: dict[str, Any] = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 3, "elinewidth": 1.4}
+    if len(places) > _MANY:
+        style |= {"markersize": 3, "capsize": 0, "elinewidth": 1.0}
     if lying:
-        axes.errorbar(reading.value, place, xerr=arms, **style)
+        axes.errorbar(values, places, xerr=arms, **style)
     else:
-        axes.errorbar(place, reading.value, yerr=arms, **style)
+        axes.errorbar(places, values, yerr=arms, **style)
 
 
 def _draw_norm(axes: Axes, task: Task, measure: MeasureName, row: int | None = None) -> None:
@@ -163,7 +168,9 @@ def _draw_norm(axes: Axes, task: Task, measure: MeasureName, row: int | None = N
         axes.vlines(norm.marked_above, row - 0.4, row + 0.4, **line)  # type: ignore[arg-type]
 
 
-def _finish(figure: Figure, axes: Axes, trials: tuple[MeasuredTrial, ...]) -> None:
+def _finish(
+    figure: Figure, axes: Axes, trials: tuple[MeasuredTrial, ...], *, columns: int = 2, crosses: bool = False
+) -> None:
     """Plain edges and a legend that names legs and bands in words."""
     for each in figure.axes:
         for edge in ("top", "right"):
@@ -175,5 +182,7 @@ def _finish(figure: Figure, axes: Axes, trials: tuple[MeasuredTrial, ...]) -> No
         handles += axes.plot([], [], marker, color=colour, label=title(trial))
     if any(load_norms().find(trial.task, measure) for trial in trials for measure in HEADLINE_MEASURES):
         handles.append(Patch(color=_TYPICAL, label="typical (dashed: marked begins)"))
+    if crosses:
+        handles += axes.plot([], [], "x", color="0.35", label="repetition that is not counted")
     if handles:
-        figure.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)
+        figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False)

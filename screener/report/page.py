@@ -31,6 +31,9 @@ __all__ = ["Still", "inline", "page_from", "stills_of", "write_page"]
 _MOST_TRIALS = 4
 _STILL_SIDE_PX = 960
 
+# Letters of 9 points in a figure are 0.8 of the page's own.
+_POINTS_A_REM = 11.25
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
@@ -125,7 +128,13 @@ def inline(svg: str, name: str) -> Markup:
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'\b(id="|xlink:href="#|url\(#)', rf"\g<1>{name}-", body)
-    body = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", body, count=1)
+    # Every figure is shown with letters of one size: its own width decides how wide it is.
+    body = re.sub(
+        r'width="([\d.]+)pt" height="[\d.]+pt"',
+        lambda size: f'style="--wide: {float(size[1]) / _POINTS_A_REM:.1f}rem"',
+        body,
+        count=1,
+    )
     # Matplotlib escapes what it writes as text; nothing else in here comes from outside.
     return Markup(body.replace("<svg ", '<svg aria-hidden="true" ', 1))
 

@@ -144,12 +144,22 @@ def _progress(documents: Sequence[Mapping[str, Any]]) -> tuple[Progress, list[_C
             ("Last", day_in_words(checks[-1].created_at)),
         ),
         said=tuple(_said(courses)),
-        rule=_RULE,
+        rule=f"{_RULE} {_without_a_difference()}",
         parts=tuple(_part(place, course) for place, course in enumerate(courses, start=1)),
         warnings=tuple(_warnings(in_order)),
         limits=LIMITS,
     )
     return progress, courses
+
+
+def _without_a_difference() -> str:
+    """The measures of which no smallest detectable difference is known, so that no change of them is ever marked."""
+    known = {each.measure for each in load_norms().differences}
+    names = [measure_words()[measure].short for measure in MEASURES if measure not in known]
+    return (
+        f"No smallest detectable difference is known for {', '.join(names[:-1])} and {names[-1]}: "
+        "their numbers are shown and no change of them is marked."
+    )
 
 
 def _refuse_what_does_not_fit(documents: Sequence[Mapping[str, Any]]) -> None:
@@ -257,7 +267,7 @@ def _worth(course: _Course, measure: MeasureName) -> str:
         return f"{_MARK}: {signed}, beyond {number(compared.threshold)}{sign}"
     if abs(compared.difference) > compared.threshold:
         return "not compared: the depths differ or are not known"
-    return f"within the measurement error ({signed}, under {number(compared.threshold)}{sign})"
+    return f"within the measurement error ({signed}, not beyond {number(compared.threshold)}{sign})"
 
 
 def _warnings(documents: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -73,7 +73,7 @@ def measure_films(
     """
     films: list[Film] = []
     readings: list[Reading] = []
-    for path in sorted(folder.glob("*.mp4")):
+    for path in sorted(folder.glob("[!.]*.mp4")):
         truth = json.loads(path.with_suffix(".truth.json").read_text(encoding="utf-8"))
         spec = json.loads(path.with_suffix(".spec.json").read_text(encoding="utf-8"))
         screening = screen(path)

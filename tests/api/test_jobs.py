@@ -188,7 +188,7 @@ def test_a_recording_that_kills_its_process_is_given_up(service: Service) -> Non
     workshop.open()
     screening = _wait(service, screening_id, "failed")
     workshop.close()
-    assert len(performer.asked) == 3
+    assert len(performer.asked) == 5
     assert screening.failure is not None
     assert screening.failure["kind"] == "Crashed"
 
@@ -196,13 +196,58 @@ def test_a_recording_that_kills_its_process_is_given_up(service: Service) -> Non
 def test_a_recording_that_kills_the_whole_service_is_given_up(service: Service) -> None:
     screening_id = _queued(service)
     with service.database.changing() as session:
-        session.execute(update(Job).values(state="running", lease="x", lease_until=now(), attempts=3))
+        session.execute(update(Job).values(state="running", lease="x", lease_until=now(), attempts=5))
     performer = Scripted(lambda work, tell: _DONE)
     workshop = _worker(service, performer)
     workshop.open()
     _wait(service, screening_id, "failed")
     workshop.close()
     assert performer.asked == []
+
+
+def test_what_died_waits_behind_what_was_there(service: Service) -> None:
+    names = {_queued(service, name): name for name in ("first.mp4", "second.mp4", "third.mp4")}
+
+    def die_once(work: Work, tell: Tell) -> Outcome:
+        return Died("exit code -9") if len(performer.asked) == 1 else _DONE
+
+    performer = Scripted(die_once)
+    workshop = _worker(service, performer)
+    workshop.open()
+    for screening_id in names:
+        _wait(service, screening_id, "done")
+    workshop.close()
+    assert [work.name for work in performer.asked] == ["first.mp4", "second.mp4", "third.mp4", "first.mp4"]
+
+
+def test_what_a_late_one_wrote_is_not_kept(service: Service) -> None:
+    screening_id = _queued(service)
+
+    def write_for_nothing(work: Work, tell: Tell) -> Outcome:
+        _store(service, screening_id, "b" * 64)
+        with service.database.changing() as session:
+            session.execute(update(Job).values(state="cancelled", lease=None))
+            session.execute(update(Screening).values(state="cancelled"))
+        return _DONE
+
+    workshop = _worker(service, Scripted(write_for_nothing))
+    workshop.open()
+    deadline = time.monotonic() + 30
+    while service.files.names(PERSONAL_CLINIC_ID, screening_id) != {"a" * 64} and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workshop.close()
+    assert service.files.names(PERSONAL_CLINIC_ID, screening_id) == {"a" * 64}
+
+
+def test_a_start_removes_files_that_no_row_names_but_none_that_may_get_one(service: Service) -> None:
+    left, in_hand = _queued(service, "left.mp4"), _queued(service, "in hand.mp4")
+    with service.database.changing() as session:
+        session.execute(update(Job).where(Job.screening_id == left).values(state="done"))
+    for screening_id in (left, in_hand):
+        _store(service, screening_id, "b" * 64)
+    service.sweeper.tidy()
+    assert service.files.names(PERSONAL_CLINIC_ID, left) == {"a" * 64}
+    assert service.files.names(PERSONAL_CLINIC_ID, in_hand) == {"a" * 64, "b" * 64}
 
 
 def test_an_unreadable_recording_fails_at_once_and_is_not_kept(service: Service) -> None:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
 from api.analysis import Died, Failed, Limits, Stopped, Work, perform
 from api.files import Files, sha256_of
 from screener import Screening, screening_to_dict
-from tests.api.conftest import Server
+from tests.api.conftest import Server, children, in_thread
 from tests.clips import encode
 from tests.conftest import clip_named
 
@@ -82,7 +88,10 @@ class Caller:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service that keeps recordings for a month, and analyses one at a time."""
-    made = Server(tmp_path_factory.mktemp("service") / "data", {"SCREENER_RETENTION_DAYS": "30"})
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "passing").mkdir()
+    told = {"SCREENER_RETENTION_DAYS": "30", "TMPDIR": str(folder / "passing")}
+    made = Server(folder / "data", told)
     made.start()
     deadline = time.monotonic() + _PATIENCE_S
     while True:
@@ -249,8 +258,90 @@ def test_what_is_no_recording_is_told_clearly_and_leaves_nothing(
     assert "squat.mp4" in told["failure"]["message"]
     status, _, body = ask("GET", f"/v1/screenings/{told['id']}/result")
     assert (status, told["failure"]["message"] in json.loads(body)["detail"]) == (409, True)
-    assert not any(path.is_file() for path in server.data_dir.rglob(f"{told['id']}/*"))
-    assert not (server.data_dir / "uploads" / told["id"]).exists()
+    _leaves_nothing(server, told["id"])
+
+
+def _leaves_nothing(server: Server, screening_id: str) -> None:
+    assert not any(path.is_file() for path in server.data_dir.rglob(f"{screening_id}/*"))
+    assert not (server.data_dir / "uploads" / screening_id).exists()
+    assert not list((server.data_dir.parent / "passing").glob("screener-*"))
+
+
+def _enormous(path: Path) -> Path:
+    """A recording of some kilobytes, of which each picture takes 100 MB and more."""
+    return _plain(path, (16384, 4096), 3)
+
+
+def _enormous_later(path: Path) -> Path:
+    """The same behind three seconds of pictures of a stamp's size, which is what the header tells of."""
+    parts = [_plain(path.with_name("a.ts"), (64, 64), 90), _plain(path.with_name("b.ts"), (16384, 4096), 3)]
+    made = path.with_suffix(".mkv")
+    with av.open(str(made), "w") as joined:
+        stream, number = None, 0
+        for part in parts:
+            with av.open(str(part)) as opened:
+                stream = stream or joined.add_stream_from_template(opened.streams.video[0])
+                for packet in opened.demux(video=0):
+                    if packet.size:
+                        packet.stream = stream
+                        packet.time_base, packet.pts, packet.dts = Fraction(1, 30), number, number
+                        joined.mux(packet)
+                        number += 1
+    return made.rename(path)
+
+
+def _plain(path: Path, size: tuple[int, int], pictures: int) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.thread_count = 1
+        plane = VideoFrame(*size, "yuv420p")
+        for part in plane.planes:
+            part.update(bytes(part.buffer_size))
+        for index in range(pictures):
+            plane.pts = index
+            container.mux(stream.encode(plane))
+        container.mux(stream.encode(None))
+    return path
+
+
+@contextmanager
+def _memory_of_children(server: Server) -> Iterator[list[float]]:
+    """The most memory, in MB, that each look saw a child of the service to have held so far."""
+    assert server.process is not None
+    first, over, seen = server.process.pid, threading.Event(), [0.0]
+
+    def look() -> None:
+        while not over.wait(0.02):
+            for each in children(first):
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    told = Path(f"/proc/{each}/status").read_text(encoding="ascii")
+                    seen.extend(float(kb) / 1024 for kb in re.findall(r"VmHWM:\s+(\d+) kB", told))
+
+    with in_thread(look):
+        yield seen
+        over.set()
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(_enormous, "AbsurdVideo"), (_enormous_later, None)], ids=["at once", "later"]
+)
+def test_a_small_file_of_enormous_pictures_takes_little_memory_and_leaves_nothing(
+    ask: Caller, server: Server, tmp_path: Path, make: Callable[[Path], Path], kind: str | None
+) -> None:
+    path = make(tmp_path / "squat.mp4")
+    assert path.stat().st_size < 500_000
+    with _memory_of_children(server) as seen:
+        told = ask.ended(ask.upload(path))
+    print(f"{path.stat().st_size} bytes; the child held {max(seen):.0f} MB at most")
+    assert 20 < max(seen) < 600  # The sample clips take 580 MB (docs/operations.md).
+    if kind is not None:
+        assert (told["failure"]["kind"], "16384 x 4096" in told["failure"]["message"]) == (kind, True)
+        _leaves_nothing(server, told["id"])
+    else:
+        # The pictures before it are those of a recording in which there is nobody.
+        assert told["failure"] is None
+        assert ask.plain(f"/v1/screenings/{told['id']}/result")["nothing_because"]
 
 
 def test_what_was_deleted_is_gone_from_the_disk(ask: Caller, server: Server, done: dict[str, Any]) -> None:

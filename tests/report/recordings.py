@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from screener import Screening, screen_track
 from screener.assessment import assess
 from screener.pipeline import Settings, with_plan
 from screener.plan import load_intake
+from screener.pose import PoseTrack
 from screener.screening import Subject
 
 __all__ = [
     "CLIP",
+    "OTHER_LEG",
+    "of_one_after_the_other",
     "with_a_plan",
     "with_an_excluded_repetition",
     "with_both_legs",
@@ -19,7 +25,7 @@ __all__ = [
     "with_nobody",
 ]
 
-CLIP = "sls_right_drop_and_valgus"
+CLIP, OTHER_LEG = "sls_right_drop_and_valgus", "sls_left_steady"
 
 
 def with_an_excluded_repetition(screening: Screening, subject: str | None = None) -> Screening:
@@ -38,16 +44,29 @@ def with_nobody(screening: Screening) -> Screening:
     return screen_track((replace(first, image_px=first.image_px * float("nan"), world_m=first.world_m * float("nan")),))
 
 
-def with_many_repetitions(screening: Screening, many: int = 40) -> Screening:
-    """The same recording, told as if its repetitions had been done over and over."""
-    (moved,), (measured,) = screening.motion.trials, screening.trials
-    moved_reps = [replace(moved.repetitions[i % 3], index=i + 1) for i in range(many)]
-    measured_reps = [replace(measured.repetitions[i % 3], index=i + 1) for i in range(many)]
+def of_one_after_the_other(*screenings: Screening) -> Screening:
+    """The recording that these would be, one after the other, had they shown one person."""
+    tracks = [screening.looks[0] for screening in screenings]
+    # The next recording's first frame comes a frame after the last.
+    lengths_s = [each.times_s[-1] + np.median(np.diff(each.times_s)) for each in tracks]
+    starts_s = np.concatenate([[0.0], np.cumsum(lengths_s)[:-1]])
+    looks = zip(*(screening.looks for screening in screenings), strict=True)
+    return screen_track(tuple(_joined(look, starts_s) for look in looks))
+
+
+def _joined(tracks: tuple[PoseTrack, ...], starts_s: NDArray[np.float64]) -> PoseTrack:
+    times_s = np.concatenate([each.times_s + start_s for each, start_s in zip(tracks, starts_s, strict=True)])
+    parts = ("image_px", "world_m", "visibility", "flipped")
     return replace(
-        screening,
-        motion=replace(screening.motion, trials=(replace(moved, repetitions=tuple(moved_reps)),)),
-        trials=(replace(measured, repetitions=tuple(measured_reps)),),
+        tracks[0],
+        times_s=times_s,
+        **{name: np.concatenate([getattr(each, name) for each in tracks]) for name in parts},
     )
+
+
+def with_many_repetitions(screening: Screening) -> Screening:
+    """The same recording fourteen times over: 42 repetitions on one leg."""
+    return of_one_after_the_other(*[screening] * 14)
 
 
 def with_a_plan(screening: Screening, **answers: object) -> Screening:

@@ -7,9 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+
 from screener import Screening
 from screener.report import write_curves_svg
-from tests.report.recordings import CLIP, with_an_excluded_repetition, with_nobody
+from screener.report.curves import draw_curves
+from tests.report.recordings import (
+    CLIP,
+    OTHER_LEG,
+    of_one_after_the_other,
+    with_an_excluded_repetition,
+    with_nobody,
+)
 
 
 def words_of(screening: Screening, path: Path) -> str:
@@ -30,6 +39,15 @@ def test_the_reason_of_an_excluded_repetition_stands_above_it(
     assert "not visible" not in words_of(screened(CLIP), tmp_path / "a.svg")
     said = words_of(with_an_excluded_repetition(screened(CLIP)), tmp_path / "b.svg")
     assert "2 not counted: bottom not visible" in said
+
+
+def test_what_happens_between_the_legs_does_not_press_the_curves_flat(screened: Callable[[str], Screening]) -> None:
+    screening = of_one_after_the_other(screened(OTHER_LEG), screened(CLIP))
+    course = screening.motion.trials[0].signals.fppa_deg
+    assert np.nanmax(course) > 90  # of the left leg, while the right one carries
+    alignment = [axes for axes in draw_curves(screening).axes if axes.get_ylabel().startswith("Knee inward")]
+    assert all(axes.get_ylim()[1] < 40 for axes in alignment)
+    assert alignment
 
 
 def test_the_same_screening_gives_the_same_bytes(screened: Callable[[str], Screening], tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_many_repetitions_and_any_name_make_a_page(screened: Callable[[str], Scr
     page = written(many, tmp_path)
     assert name in page.said
     each = next(rows for caption, rows in page.tables.items() if "each repetition" in caption)
-    assert len(each) == 41
+    assert len(each) == 43
 
 
 def test_a_plan_stands_in_the_page_with_doses_stop_rules_and_a_date(planned: Screening, planned_text: str) -> None:

@@ -9,12 +9,20 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
+from pypdfium2 import PdfDocument
 
 from screener import Screening
-from screener.report import stills_of, write_paper
+from screener.report import Paper, stills_of, write_paper
 from screener.screening import Subject, screening_to_dict
 from tests.conftest import clip_named
-from tests.report.recordings import CLIP, with_a_plan, with_many_repetitions, with_nobody
+from tests.report.recordings import (
+    CLIP,
+    OTHER_LEG,
+    of_one_after_the_other,
+    with_a_plan,
+    with_many_repetitions,
+    with_nobody,
+)
 from tests.report.test_page import shown
 
 
@@ -86,4 +94,31 @@ def test_forty_repetitions_and_a_very_long_name_fill_more_pages(
     many = replace(with_many_repetitions(screened(CLIP)), subject=Subject("Anna " * 200))
     said = written(many, tmp_path)
     assert said.count("Anna") == 200
-    assert len(re.findall(r"\b\d+ \d+\.\d s ", said)) == 40
+    assert len(re.findall(r"\b\d+ \d+\.\d s ", said)) == 42
+
+
+def test_a_word_without_end_stays_on_the_paper(screened: Callable[[str], Screening], tmp_path: Path) -> None:
+    long = replace(with_nobody(screened(CLIP)), subject=Subject("x" * 300))
+    assert written(long, tmp_path).count("x" * 30) == 10
+    with PdfDocument(tmp_path / "report.pdf") as paper:
+        for sheet in paper:
+            words = sheet.get_textpage()
+            boxes = [words.get_rect(place) for place in range(words.count_rects())]
+            assert max(right for _, _, right, _ in boxes) < sheet.get_width()
+
+
+@pytest.mark.parametrize("paper", ["a4", "us-letter"])
+def test_ten_repetitions_of_both_legs_fit_on_two_pages(
+    paper: Paper, screened: Callable[[str], Screening], tmp_path: Path
+) -> None:
+    """With the two pictures of each leg, and the page to take home behind them."""
+    left, right = screened(OTHER_LEG), screened(CLIP)
+    screening = with_a_plan(of_one_after_the_other(left, left, right, right))
+    assert [len(trial.repetitions) for trial in screening.trials] == [4, 6]
+    screening = replace(screening, subject=Subject("Zoë Müller"))
+    stills = [still for one, name in ((left, OTHER_LEG), (right, CLIP)) for still in stills_of(one, clip_named(name))]
+    write_paper(screening, tmp_path / "report.pdf", tuple(stills), paper=paper)
+    pages = [" ".join(page.extract_text().split()) for page in PdfReader(tmp_path / "report.pdf").pages]
+    assert len(pages) == 3
+    assert all(" ".join(still.caption.split()) in pages[0] for still in stills)
+    assert "To take home" in pages[2]

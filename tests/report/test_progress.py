@@ -75,6 +75,9 @@ def test_a_change_is_marked_only_beyond_the_smallest_detectable_difference(first
     assert f"beyond {edge:.1f}°" in worth
     assert any("left leg" in said and "beyond the measurement error" in said for said in progress.said)
     assert any("right leg: no change beyond" in said for said in progress.said)
+    # No source tells how much of a trunk lean is measurement error between days.
+    assert {row[0]: row[3] for row in left.ends.rows}["Trunk lean"] == "no smallest detectable difference is known"
+    assert "trunk lean" in progress.rule.partition("No smallest detectable difference is known for")[2]
     assert right.title == "Single-leg squat, right leg"
 
 
