@@ -198,7 +198,7 @@ reached = sum(each[""] == "reached" for each in targets)
 wrong = screened[(screened.found_side != screened.stance_side) | (screened.found_task != screened.task) | (missed > 0)]
 Markdown(
     f"**{reached} of {len(targets)} reached.** Side, task and repetitions are counted over the {len(screened)} films "
-    f"that were screened, a repetition too many as one missed. {len(wrong)} of them had one of the three wrong; the table "
+    f"that were screened, a repetition too many as one missed. {len(wrong)} had one of the three wrong; the table "
     "holds no readings of those, so the errors are those of the others."
 )
 
