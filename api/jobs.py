@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable
@@ -140,6 +141,7 @@ class _Cluster:
             self._forget()
             return Stopped()
         except Exception as error:
+            _log.error("job on the cluster", error=type(error).__name__, exc_info=error)
             return Died(f"{type(error).__name__} on the cluster")
 
     def close(self) -> None:
@@ -165,6 +167,8 @@ class _Cluster:
 
 
 def _on_a_worker(work: Work) -> Outcome:
+    # A nanny starts its worker as a daemon, which may have no children. Ours does not outlive the worker all the same.
+    multiprocessing.current_process().daemon = False
     return perform(work, lambda doing, share: True)
 
 

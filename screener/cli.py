@@ -84,7 +84,9 @@ def analyze(
         list[Path],
         typer.Argument(metavar="VIDEO...", help="Recordings, landmarks.parquet of earlier ones, or camera:0."),
     ],
-    task: Annotated[TaskChoice | None, typer.Option(help="What is done; else it is told from the free foot.")] = None,
+    task: Annotated[
+        TaskChoice | None, typer.Option(help="What is done. Better said: the free foot alone tells it wrong in places.")
+    ] = None,
     side: Annotated[SideChoice | None, typer.Option(help="The leg stood on; else the foot that stays.")] = None,
     mirrored: Annotated[bool, typer.Option("--mirrored", help="The recording is a selfie view.")] = False,
     out: Annotated[

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from screener import Screening, screen_track
 from screener.assessment import assess
@@ -16,16 +15,18 @@ from screener.screening import Subject
 
 __all__ = [
     "CLIP",
-    "OTHER_LEG",
-    "of_one_after_the_other",
+    "LEFT_THEN_RIGHT",
     "with_a_plan",
     "with_an_excluded_repetition",
     "with_both_legs",
+    "with_five_repetitions_a_leg",
     "with_many_repetitions",
     "with_nobody",
 ]
 
-CLIP, OTHER_LEG = "sls_right_drop_and_valgus", "sls_left_steady"
+CLIP = "sls_right_drop_and_valgus"
+#: Both legs in 20 s.
+LEFT_THEN_RIGHT = "squats_left_then_right"
 
 
 def with_an_excluded_repetition(screening: Screening, subject: str | None = None) -> Screening:
@@ -44,29 +45,29 @@ def with_nobody(screening: Screening) -> Screening:
     return screen_track((replace(first, image_px=first.image_px * float("nan"), world_m=first.world_m * float("nan")),))
 
 
-def of_one_after_the_other(*screenings: Screening) -> Screening:
-    """The recording that these would be, one after the other, had they shown one person."""
-    tracks = [screening.looks[0] for screening in screenings]
-    # The next recording's first frame comes a frame after the last.
-    lengths_s = [each.times_s[-1] + np.median(np.diff(each.times_s)) for each in tracks]
-    starts_s = np.concatenate([[0.0], np.cumsum(lengths_s)[:-1]])
-    looks = zip(*(screening.looks for screening in screenings), strict=True)
-    return screen_track(tuple(_joined(look, starts_s) for look in looks))
+def with_many_repetitions(screening: Screening, times: int = 14) -> Screening:
+    """The same recording over and over: 42 repetitions on one leg."""
+    first = screening.looks[0]
+    length_s = first.times_s[-1] + np.median(np.diff(first.times_s))
+    return screen_track(tuple(_repeated(look, times, float(length_s)) for look in screening.looks))
 
 
-def _joined(tracks: tuple[PoseTrack, ...], starts_s: NDArray[np.float64]) -> PoseTrack:
-    times_s = np.concatenate([each.times_s + start_s for each, start_s in zip(tracks, starts_s, strict=True)])
+def _repeated(track: PoseTrack, times: int, length_s: float) -> PoseTrack:
     parts = ("image_px", "world_m", "visibility", "flipped")
     return replace(
-        tracks[0],
-        times_s=times_s,
-        **{name: np.concatenate([getattr(each, name) for each in tracks]) for name in parts},
+        track,
+        times_s=np.concatenate([track.times_s + turn * length_s for turn in range(times)]),
+        **{name: np.concatenate([getattr(track, name)] * times) for name in parts},
     )
 
 
-def with_many_repetitions(screening: Screening) -> Screening:
-    """The same recording fourteen times over: 42 repetitions on one leg."""
-    return of_one_after_the_other(*[screening] * 14)
+def with_five_repetitions_a_leg(screening: Screening) -> Screening:
+    """The same recording, told as if each leg's repetitions had been five."""
+    trials = [
+        replace(trial, repetitions=tuple(replace(trial.repetitions[i % 2], index=i + 1) for i in range(5)))
+        for trial in screening.trials
+    ]
+    return replace(screening, trials=tuple(trials))
 
 
 def with_a_plan(screening: Screening, **answers: object) -> Screening:

@@ -18,8 +18,7 @@ from tests.clips import reencode
 from tests.conftest import clip_named
 from tests.report.recordings import (
     CLIP,
-    OTHER_LEG,
-    of_one_after_the_other,
+    LEFT_THEN_RIGHT,
     with_a_plan,
     with_an_excluded_repetition,
     with_many_repetitions,
@@ -55,7 +54,7 @@ def pages(screened: Callable[[str], Screening], tmp_path_factory: pytest.TempPat
         write_annotated_film(whole, clip, folder / film, codec, poster=folder / "annotated.jpg")  # type: ignore[arg-type]
     kinds = {
         "whole": whole,
-        "both legs": of_one_after_the_other(screened(OTHER_LEG), screening),
+        "both legs": screened(LEFT_THEN_RIGHT),
         "many": with_many_repetitions(screening),
         "excluded, long name": with_an_excluded_repetition(screening, "Wolfeschlegelsteinhausenbergerdorff" * 12),
         "nobody": with_nobody(screening),

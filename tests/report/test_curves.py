@@ -14,8 +14,7 @@ from screener.report import write_curves_svg
 from screener.report.curves import draw_curves
 from tests.report.recordings import (
     CLIP,
-    OTHER_LEG,
-    of_one_after_the_other,
+    LEFT_THEN_RIGHT,
     with_an_excluded_repetition,
     with_nobody,
 )
@@ -42,7 +41,7 @@ def test_the_reason_of_an_excluded_repetition_stands_above_it(
 
 
 def test_what_happens_between_the_legs_does_not_press_the_curves_flat(screened: Callable[[str], Screening]) -> None:
-    screening = of_one_after_the_other(screened(OTHER_LEG), screened(CLIP))
+    screening = screened(LEFT_THEN_RIGHT)
     course = screening.motion.trials[0].signals.fppa_deg
     assert np.nanmax(course) > 90  # of the left leg, while the right one carries
     alignment = [axes for axes in draw_curves(screening).axes if axes.get_ylabel().startswith("Knee inward")]

@@ -17,9 +17,9 @@ from screener.screening import Subject, screening_to_dict
 from tests.conftest import clip_named
 from tests.report.recordings import (
     CLIP,
-    OTHER_LEG,
-    of_one_after_the_other,
+    LEFT_THEN_RIGHT,
     with_a_plan,
+    with_five_repetitions_a_leg,
     with_many_repetitions,
     with_nobody,
 )
@@ -112,12 +112,10 @@ def test_ten_repetitions_of_both_legs_fit_on_two_pages(
     paper: Paper, screened: Callable[[str], Screening], tmp_path: Path
 ) -> None:
     """With the two pictures of each leg, and the page to take home behind them."""
-    left, right = screened(OTHER_LEG), screened(CLIP)
-    screening = with_a_plan(of_one_after_the_other(left, left, right, right))
-    assert [len(trial.repetitions) for trial in screening.trials] == [4, 6]
-    screening = replace(screening, subject=Subject("Zoë Müller"))
-    stills = [still for one, name in ((left, OTHER_LEG), (right, CLIP)) for still in stills_of(one, clip_named(name))]
-    write_paper(screening, tmp_path / "report.pdf", tuple(stills), paper=paper)
+    screening = replace(with_a_plan(screened(LEFT_THEN_RIGHT)), subject=Subject("Zoë Müller"))
+    stills = stills_of(screening, clip_named(LEFT_THEN_RIGHT))
+    assert len(stills) == 4
+    write_paper(with_five_repetitions_a_leg(screening), tmp_path / "report.pdf", stills, paper=paper)
     pages = [" ".join(page.extract_text().split()) for page in PdfReader(tmp_path / "report.pdf").pages]
     assert len(pages) == 3
     assert all(" ".join(still.caption.split()) in pages[0] for still in stills)

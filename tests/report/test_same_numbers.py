@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -25,10 +25,10 @@ from screener.report import write_annotated_film, write_report
 from screener.report.interchange import MOT_COLUMNS
 from screener.report.words import HEADLINE_MEASURES, short_name, title
 from screener.screening import Subject
-from screener.video import Picture, open_video
+from screener.video import open_video
 from tests.clips import encode
 from tests.conftest import clip_named
-from tests.report.recordings import CLIP, OTHER_LEG, of_one_after_the_other, with_an_excluded_repetition
+from tests.report.recordings import LEFT_THEN_RIGHT, with_an_excluded_repetition
 from tests.report.test_page import Page
 from tests.report.test_paper import read_back
 
@@ -45,25 +45,17 @@ _CELL = rf"({_NUMBER})[^\[\]]*? ?\[({_NUMBER}) to ({_NUMBER})\]|not measured"
 @pytest.fixture(scope="module")
 def reported(screened: Callable[[str], Screening], tmp_path_factory: pytest.TempPathFactory) -> tuple[Screening, Path]:
     """The left leg, then the right, one repetition hidden; and the folder with all that can be written of it."""
-    folder = tmp_path_factory.mktemp("same")
-    names = (OTHER_LEG, CLIP)
-    screening = with_an_excluded_repetition(of_one_after_the_other(*map(screened, names)))
+    folder, clip = tmp_path_factory.mktemp("same"), clip_named(LEFT_THEN_RIGHT)
+    screening = with_an_excluded_repetition(screened(LEFT_THEN_RIGHT))
     screening = replace(screening, subject=Subject("Zoë", _HEIGHT_M))
     assert [trial.stance_side for trial in screening.trials] == ["left", "right"]
-    assert [rep.counted for trial in screening.trials for rep in trial.repetitions] == [True, False, True] + 3 * [True]
-    times_s = screening.looks[0].times_s.tolist()
-    recording = encode(folder / "both.mp4", zip(times_s, _pictures(names), strict=True))
-    write_report(screening, out := folder / "out", recording, film=False, opensim=True, fhir=True, c3d=True)
+    assert [rep.counted for trial in screening.trials for rep in trial.repetitions] == [True, False, True, True]
+    write_report(screening, out := folder / "out", clip, film=False, opensim=True, fhir=True, c3d=True)
     # The film of every fifth picture: what it says lasts longer than that.
-    thin = encode(folder / "thin.mp4", islice(zip(times_s, _pictures(names), strict=True), 0, None, 5))
+    with open_video(clip) as source:
+        thin = encode(folder / "thin.mp4", ((frame.time_s, frame.rgb) for frame in islice(source, 0, None, 5)))
     write_annotated_film(screening, thin, out / "annotated.mp4")
     return screening, out
-
-
-def _pictures(names: tuple[str, ...]) -> Iterator[Picture]:
-    for name in names:
-        with open_video(clip_named(name)) as source:
-            yield from (frame.rgb for frame in source)
 
 
 def _as_shown(reading: Reading) -> Told:
@@ -137,7 +129,7 @@ def _from_page(folder: Path, screening: Screening) -> dict[Place, Told]:
         for number, cell in enumerate(row[1:], start=1):
             assert _cell(cell) == told[number, 0, measure]
     captions = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
-    assert len(captions) == 4
+    assert len(captions) == 3
     for caption in captions:
         number = next(n for n, trial in enumerate(screening.trials, 1) if caption.startswith(title(trial)))
         found = re.search(r"repetition (\d+)", caption)
