@@ -160,7 +160,7 @@ def wanted(what, low, high, estimate, plain=None, digits=1, unit="°"):
 
 
 def error_and_slope(what, rows, at_most, slope=True):
-    best, plain = found(rows), found(rows, "plain_error")
+    best, plain = found(rows), found(rows, PLAIN)
     wanted(f"{what}: MAE", None, at_most, best["mae"], plain["mae"])
     if slope:
         wanted(f"{what}: slope", 0.9, 1.1, best["slope"], plain["slope"], 2, "")
@@ -425,18 +425,18 @@ plt.show()
 
 # %%
 dark, light = (fppa[fppa.poor_light == poor] for poor in (True, False))
-below = readings[readings.read_at != "bottom"]
-Markdown(
-    "Filled: as reported, with its interval; hollow: plain; dotted: all readings. "
-    + (
-        f"In poor light FPPA is off by {told(found(dark)['mae'])}°, in good light by {told(found(light)['mae'])}°. "
-        if len(dark)
-        else ""
+deep = readings[readings.read_at != "bottom"].groupby(["film", "repetition"]).ngroups
+said = ["Filled: as reported, with its interval; hollow: plain; dotted: all readings."]
+if len(dark):
+    said.append(
+        f"In poor light FPPA is off by {told(found(dark)['mae'])}°, in good light by {told(found(light)['mae'])}°."
     )
-    + f"{below.groupby(['film', 'repetition']).ngroups} repetitions went too deep to be read at the bottom: drop, FPPA "
-    "and lean were read higher up, and so differ from the bottom's truth that stands here by what the body did in "
-    "between, too. A group of few films says little, whatever its dot."
-)
+if deep:
+    said.append(
+        f"{counted(deep, 'repetition')} went too deep to be read at the bottom: drop, FPPA and lean were read higher up, "
+        "and so differ from the bottom's truth also by what the body did in between."
+    )
+Markdown(" ".join([*said, "A group of few films says little, wherever its dot."]))
 
 # %% [markdown]
 # ## Do the intervals hold the truth?
