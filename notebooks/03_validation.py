@@ -433,7 +433,7 @@ if len(dark):
     )
 if deep:
     said.append(
-        f"{counted(deep, 'repetition')} went too deep to be read at the bottom: drop, FPPA and lean were read higher up, "
+        f"{counted(deep, 'repetition')} went too deep to be read at the bottom: drop, FPPA and lean were read higher, "
         "and so differ from the bottom's truth also by what the body did in between."
     )
 Markdown(" ".join([*said, "A group of few films says little, wherever its dot."]))
