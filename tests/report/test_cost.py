@@ -18,7 +18,7 @@ def test_page_and_paper_of_twenty_seconds(screened: Callable[[str], Screening], 
     assert screening.looks[0].times_s[-1] > 19.5
     cost = cost_of(screening, clip_named(LEFT_THEN_RIGHT), tmp_path)
     assert cost.holds, cost
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<img ") == 4
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").count("<img ") == 3
     assert (tmp_path / "report.pdf").stat().st_size > 20_000
 
 

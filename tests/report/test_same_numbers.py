@@ -129,7 +129,7 @@ def _from_page(folder: Path, screening: Screening) -> dict[Place, Told]:
         for number, cell in enumerate(row[1:], start=1):
             assert _cell(cell) == told[number, 0, measure]
     captions = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
-    assert len(captions) == 3
+    assert {caption.partition(", repetition")[0] for caption in captions} == set(map(title, screening.trials))
     for caption in captions:
         number = next(n for n, trial in enumerate(screening.trials, 1) if caption.startswith(title(trial)))
         found = re.search(r"repetition (\d+)", caption)
@@ -232,7 +232,7 @@ def test_every_format_tells_the_same_numbers(reported: tuple[Screening, Path]) -
                     expected |= {(number, rep.index, measure): told for measure, told in readings.items()}
         found = read(folder, screening)
         assert found == expected, name
-        assert sum(told is not None for told in found.values()) >= 20, name
+        assert sum(told is not None for told in found.values()) >= 3 * len(_FIRST_GLANCE), name
 
 
 # Signals and markers -------------------------------------------------------------------------------------------------
