@@ -614,8 +614,8 @@ Markdown(
 # - **The rendered people are simpler than people.** Hair is a cap, cloth does not hang, and a movement is made of
 #   smooth ways down and up with a little wobble. All are adults.
 #   Pain, braces, crutches and pregnancy are not among them.
-# - **The errors are those of films that were understood.** How far off the numbers are where side, task or repetitions
-#   were taken wrongly is not measured.
+# - **The errors are those of films that were understood.** How far off the numbers are where the side or the number of
+#   repetitions was taken wrongly is not measured.
 # - **The camera stands within 20° and at room distance**, upright, one person in the picture. Beyond, `screen()` warns
 #   or refuses; how well is told by single films only.
 # - **Two recordings of one person on two days** differ by more than the error of the measurement. Nothing here says by

@@ -1,7 +1,7 @@
 """What `screen()` says of recordings whose truth is known, as two tables: a row a film, and a row a reading.
 
 The tables are what `notebooks/03_validation` and the accuracy page are made of. Nothing is left out: a film that was
-refused, or taken for another side, task or number of repetitions, has its row in the table of films and no readings.
+refused, or taken for another side or number of repetitions, has its row in the table of films and no readings.
 """
 
 from __future__ import annotations
@@ -79,11 +79,7 @@ def measure_films(
         screening = screen(path)
         film = _film(path, truth, spec, screening)
         films.append(film)
-        if (film.found_task, film.found_side, film.found_repetitions) == (
-            film.task,
-            film.stance_side,
-            film.repetitions,
-        ):
+        if (film.found_side, film.found_repetitions) == (film.stance_side, film.repetitions):
             readings += _readings(film.film, truth, screening)
         progress(path.stem)
     return films, readings
@@ -112,7 +108,8 @@ def _film(path: Path, truth: dict[str, Any], spec: dict[str, Any], screening: Sc
         found_task=" ".join(dict.fromkeys(trial.task for trial in screening.trials)),
         found_side=" ".join(dict.fromkeys(trial.stance_side for trial in screening.trials)),
         found_repetitions=len(counted),
-        found_yaw_deg=None if screening.view is None else round(screening.view.yaw_deg, 2),
+        # A person turned one way is a camera that stands the other way.
+        found_yaw_deg=None if screening.view is None else round(-screening.view.yaw_deg, 2),
         refused=screening.nothing_because or "",
     )
 
@@ -121,6 +118,8 @@ def _readings(film: str, truth: dict[str, Any], screening: Screening) -> Iterato
     for trial, plain in zip(screening.trials, _plain(screening), strict=True):
         pairs = zip(trial.repetitions, plain.repetitions, strict=True)
         counted = [(rep, raw) for rep, raw in pairs if rep.counted]
+        if len(counted) != len(truth["repetitions"]):
+            return  # two trials of one leg, where one set was shown
         for (rep, raw), true in zip(counted, truth["repetitions"], strict=True):
             for measure in MEASURED:
                 reading, formula = rep.measures[measure], raw.measures[measure]
