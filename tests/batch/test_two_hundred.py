@@ -13,13 +13,13 @@ import pytest
 from screener import screen
 from screener.measures import MEASURES, Measurement
 from screener.report.tables import repetition_rows
-from tests.batch.conftest import Study, run
+from tests.batch.conftest import DISTINCT, Study, run
 from tests.batch.recordings import BREAKS, QUICK, write_manifest
 
 GOOD, BROKEN = 180, 20
 
-# Screened one by one too, to compare with; the others come through the same function.
-COMPARED = 4
+# So many contents are screened one by one too, to compare with; the others come through the same function.
+COMPARED = DISTINCT // 3
 
 
 @pytest.fixture(scope="module")
