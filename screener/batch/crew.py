@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from screener.errors import ScreenerError, WrongUse
+from screener.memory import share_arenas
 
 __all__ = ["Crashed", "Crew", "cores", "hire", "settle_in", "work_through"]
 
@@ -165,6 +166,7 @@ def settle_in() -> None:
     """A worker's first act: one core for it, an interrupt is the parent's to handle, and it dies with its parent."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
+    share_arenas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if (parent := multiprocessing.parent_process()) is not None:
 

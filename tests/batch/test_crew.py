@@ -62,9 +62,6 @@ def test_no_scheduler_answers() -> None:
         hire(scheduler="127.0.0.1")
 
 
-@pytest.mark.xfail(
-    strict=False, reason="open: the median grew by 5.2 % and 6.0 % in two of four runs on a busy machine; 5 % stands"
-)
 def test_memory_stays_flat_over_a_hundred_recordings(tmp_path: Path) -> None:
     # Three sizes in turn; short, since a recording's own memory is given back whatever its length.
     paths = [
