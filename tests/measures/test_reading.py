@@ -234,7 +234,7 @@ def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
     (trial,) = motion.trials
     instants = np.array(instants_to_read(trial))
     quiet = trial.quiet_stance
-    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 5
+    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 9
     for rep in trial.repetitions:
         assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 3
         assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
