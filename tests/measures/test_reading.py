@@ -238,7 +238,7 @@ def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
     for rep in trial.repetitions:
         assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 3
         assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
-    assert len(instants) == 5 + 3 * 6
+    assert len(instants) == 9 + 3 * 6
 
 
 def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
