@@ -135,9 +135,9 @@ def test_a_whole_check_needs_no_click_after_start_and_nothing_leaves(
         for name in HEADLINE_MEASURES
     }
     print(f"{rate:.1f} pictures a second; apart from analyze: {apart}")
-    # Of the very same pictures the numbers are the very same (tests/test_live.py). A busy machine looks at fewer of them
-    # than `analyze` did: under the 20 a second that an idle one does, other pictures show the bottom, and the knee bend
-    # moves with that instant most.
+    # Of the very same pictures the numbers are the very same (tests/test_live.py). A busy machine looks at fewer of
+    # them than `analyze` did: under the 20 a second that an idle one does, other pictures show the bottom, and the
+    # knee bend moves with that instant most.
     for (side, name), difference in apart.items():
         busy = 5.0 if name == "knee_flexion_deg" else 2.0
         within = 1.0 if rate >= 20 else busy
