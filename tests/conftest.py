@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +14,9 @@ import pytest
 
 from screener import Screening, screen
 from tests.clips import sample_clips
+
+#: A part (`scheduler`, `worker`) and its options.
+StartDask = Callable[..., "subprocess.Popen[bytes]"]
 
 
 def clip_named(name: str) -> Path:
@@ -49,3 +56,28 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield "s3://clinic"
     fsspec.filesystem("s3").clear_instance_cache()
     server.stop()
+
+
+@pytest.fixture
+def start_dask(tmp_path: Path) -> Iterator[StartDask]:
+    """Starts a part of Dask in a process group of its own; all are ended with the test."""
+    groups: list[subprocess.Popen[bytes]] = []
+
+    def started(part: str, *options: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / f"{part}-{len(groups)}.log").open("wb") as log:
+            command = [sys.executable, "-m", "dask", part, *options, "--no-dashboard"]
+            groups.append(subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log))
+        return groups[-1]
+
+    yield started
+    for group in groups:
+        end_group(group)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process and all that it started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()

@@ -23,9 +23,10 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from api.analysis import Outcome, Work
+from api.analysis import Limits, Outcome, Work
 from api.app import create_app
 from api.context import Service
+from api.files import Files, sha256_of
 from api.records.database import Database
 from api.settings import Settings
 
@@ -304,3 +305,27 @@ def in_thread(work: Callable[[], Any], patience_s: float = 30) -> Iterator[threa
     thread.start()
     yield thread
     thread.join(patience_s)
+
+
+def work_on(tmp_path: Path, video: Path, name: str = "squat.mp4", **limits: float) -> Work:
+    """An analysis of a stored copy of a recording, as a job asks for it."""
+    files = Files(str(tmp_path / "files"))
+    (copy := tmp_path / "copy").write_bytes(video.read_bytes())
+    sha256 = sha256_of(copy)
+    files.put(copy, "clinic", "screening", sha256)
+    bounds = {"memory_mb": 6144, "cpu_s": 600, "wall_s": 600.0} | limits
+    return Work(
+        files_url=files.url,
+        clinic_id="clinic",
+        screening_id="screening",
+        name=name,
+        video=sha256,
+        landmarks=None,
+        settings={},
+        subject_code=None,
+        height_m=None,
+        intake=None,
+        programme="evidence",
+        pictures=False,
+        limits=Limits(**bounds),  # type: ignore[arg-type]
+    )

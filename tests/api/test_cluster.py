@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,42 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from api.analysis import Done, Limits, Work, perform
-from api.files import Files, sha256_of
-from tests.api.conftest import Server, children, free_port
+from api.analysis import Done, perform
+from tests.api.conftest import Server, children, free_port, work_on
 from tests.clips import reencode
-from tests.conftest import clip_named
+from tests.conftest import StartDask, clip_named, end_group
 
 _PATIENCE_S = 300
-
-Start = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a part of Dask in a process group of its own; all are ended with the test."""
-    groups: list[subprocess.Popen[bytes]] = []
-
-    def started(part: str, *options: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / f"{part}-{len(groups)}.log").open("wb") as log:
-            command = [sys.executable, "-m", "dask", part, *options, "--no-dashboard"]
-            groups.append(subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log))
-        return groups[-1]
-
-    yield started
-    for group in groups:
-        _end(group)
-
-
-def _end(group: subprocess.Popen[bytes]) -> None:
-    """Kills a process and all that it started."""
-    try:
-        os.killpg(group.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    group.wait()
 
 
 def _ask(server: Server, method: str, path: str, body: bytes | None = None) -> Any:
@@ -97,33 +64,14 @@ def _opens_a_recording(pid: int) -> bool:
 
 def _analysed_here(tmp_path: Path, video: Path) -> dict[str, Any]:
     """What an analysis without a cluster gives."""
-    files = Files(str(tmp_path / "files"))
-    (copy := tmp_path / "copy").write_bytes(video.read_bytes())
-    sha256 = sha256_of(copy)
-    files.put(copy, "clinic", "screening", sha256)
-    work = Work(
-        files_url=files.url,
-        clinic_id="clinic",
-        screening_id="screening",
-        name="a.mp4",
-        video=sha256,
-        landmarks=None,
-        settings={},
-        subject_code=None,
-        height_m=None,
-        intake=None,
-        programme="evidence",
-        pictures=False,
-        limits=Limits(6144, 600, 600.0),
-    )
-    outcome = perform(work, lambda doing, share: True)
+    outcome = perform(work_on(tmp_path, video, "a.mp4"), lambda doing, share: True)
     assert isinstance(outcome, Done), outcome
     result: dict[str, Any] = json.loads(outcome.result)
     return result
 
 
 def test_on_a_cluster_the_result_is_the_same_and_whoever_is_lost_it_comes_once(
-    tmp_path: Path, start: Start, new_server: Callable[..., Server]
+    tmp_path: Path, start_dask: StartDask, new_server: Callable[..., Server]
 ) -> None:
     video = reencode(clip_named("sls_left_steady"), tmp_path / "short.mp4", size=(160, 120), end_s=3.0)
     here = _analysed_here(tmp_path, video)
@@ -132,8 +80,8 @@ def test_on_a_cluster_the_result_is_the_same_and_whoever_is_lost_it_comes_once(
     address = f"tcp://127.0.0.1:{port}"
     scheduler = ("scheduler", "--host", "127.0.0.1", "--port", port)
     worker = ("worker", address, "--nthreads", "1", "--local-directory", str(tmp_path / "scratch"))
-    first = start(*scheduler)
-    workers = [start(*worker)]
+    first = start_dask(*scheduler)
+    workers = [start_dask(*worker)]
     server = new_server(SCREENER_SCHEDULER=address, SCREENER_LEASE_S="4")
     server.start()
 
@@ -152,19 +100,19 @@ def test_on_a_cluster_the_result_is_the_same_and_whoever_is_lost_it_comes_once(
     # The only worker dies with the recording open; another comes.
     ids = [_uploaded(server, video)]
     _until(lambda: _looking(workers[0]))
-    _end(workers[0])
+    end_group(workers[0])
     assert told(ids[0])["progress"]["state"] == "running"
-    workers.append(start(*worker))
+    workers.append(start_dask(*worker))
     _until(lambda: done(ids[0]))
 
     # The scheduler dies, and comes back after the service has asked for it in vain.
     ids.append(_uploaded(server, video))
     _until(lambda: _looking(workers[1]))
-    _end(first)
-    _end(workers[1])
+    end_group(first)
+    end_group(workers[1])
     _until(lambda: "the cluster does not answer" in (server.data_dir.parent / "server.log").read_text())
-    start(*scheduler)
-    start(*worker)
+    start_dask(*scheduler)
+    start_dask(*worker)
     _until(lambda: done(ids[1]))
 
     here.pop("created_at")

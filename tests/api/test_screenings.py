@@ -22,10 +22,9 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from api.analysis import Died, Failed, Limits, Stopped, Work, perform
-from api.files import Files, sha256_of
+from api.analysis import Died, Failed, Stopped, perform
 from screener import Screening, screening_to_dict
-from tests.api.conftest import Server, children, in_thread
+from tests.api.conftest import Server, children, in_thread, work_on
 from tests.clips import encode
 from tests.conftest import clip_named
 
@@ -357,29 +356,6 @@ def test_what_was_deleted_is_gone_from_the_disk(ask: Caller, server: Server, don
 # -- bounds of the process that opens a recording -----------------------------------------------------------------
 
 
-def _work(tmp_path: Path, video: Path, **limits: float) -> Work:
-    files = Files(str(tmp_path / "files"))
-    (copy := tmp_path / "copy").write_bytes(video.read_bytes())
-    sha256 = sha256_of(copy)
-    files.put(copy, "clinic", "screening", sha256)
-    bounds = {"memory_mb": 6144, "cpu_s": 600, "wall_s": 600.0} | limits
-    return Work(
-        files_url=files.url,
-        clinic_id="clinic",
-        screening_id="screening",
-        name="squat.mp4",
-        video=sha256,
-        landmarks=None,
-        settings={},
-        subject_code=None,
-        height_m=None,
-        intake=None,
-        programme="evidence",
-        pictures=False,
-        limits=Limits(**bounds),  # type: ignore[arg-type]
-    )
-
-
 @pytest.mark.parametrize(
     ("limits", "ends"),
     [({"memory_mb": 400}, (Failed, Died)), ({"cpu_s": 1}, (Failed,)), ({"wall_s": 0.5}, (Failed,))],
@@ -388,11 +364,11 @@ def _work(tmp_path: Path, video: Path, **limits: float) -> Work:
 def test_a_recording_takes_no_more_than_it_may(
     tmp_path: Path, limits: dict[str, float], ends: tuple[type, ...]
 ) -> None:
-    outcome = perform(_work(tmp_path, clip_named(_CLIP), **limits), lambda doing, share: True)
+    outcome = perform(work_on(tmp_path, clip_named(_CLIP), **limits), lambda doing, share: True)
     assert isinstance(outcome, ends), outcome
 
 
 def test_the_process_ends_when_it_is_told_to(tmp_path: Path) -> None:
     began = time.monotonic()
-    assert perform(_work(tmp_path, clip_named(_CLIP)), lambda doing, share: False) == Stopped()
+    assert perform(work_on(tmp_path, clip_named(_CLIP)), lambda doing, share: False) == Stopped()
     assert time.monotonic() - began < 60
