@@ -5,25 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from api.access import PERSONAL_CLINIC_ID
+from api.records.engine import open_engine
 from api.records.models import ME, Clinic, Subject
 from api.records.types import AWAY, why_away
 
 __all__ = ["Database", "DbSession"]
-
-# A writer of SQLite waits for the one before it; a second is long for any of ours, so this is only ever
-# reached when something is wrong.
-_BUSY_MS = 15_000
-
-# A server that does not take a connection within this is away; without a bound one would wait for minutes.
-_CONNECT_S = 5
 
 # A database server that is started together with the service, or that died together with it, is back by then.
 _START_S = 60.0
@@ -38,7 +32,7 @@ class Database:
         self.url = url
         # What tokens are hashed with (api/accounts/tokens.py) goes where they are looked up.
         info = {"secret": secret}
-        self.engine = _engine(url)
+        self.engine = open_engine(url)
         #: For reading alone.
         self.sessions = sessionmaker(self.engine, expire_on_commit=False, info=info)
         #: For changing. On SQLite one writer comes after the other from the first statement on: one that read
@@ -74,7 +68,7 @@ class Database:
                 time.sleep(1.0)
 
     def _prepare(self) -> None:
-        from api.records.migrate import upgrade
+        from api.records.migrate import upgrade  # slow to load, and a worker has no need of it
 
         upgrade(self.engine)
         with self.changing() as session:
@@ -91,35 +85,6 @@ class Database:
     def close(self) -> None:
         """Let all connections go."""
         self.engine.dispose()
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        # A connection that died with the server is found out before it is used.
-        patience = {"connect_timeout": _CONNECT_S}
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=patience)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000}, pool_size=20)
-
-    @event.listens_for(engine, "connect")
-    def _settle(connection: Any, _: Any) -> None:
-        # The driver would begin a transaction only at the first write, too late to keep a promise made by a read.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        # What is deleted is overwritten, not only forgotten.
-        cursor.execute("PRAGMA secure_delete=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        mode = connection.get_execution_options().get("begin", "DEFERRED")
-        if mode != "NONE":
-            connection.exec_driver_sql(f"BEGIN {mode}")
-
-    return engine
 
 
 def _session(request: Request) -> Iterator[Session]:

@@ -9,6 +9,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+from api.records.engine import open_engine
+
 __all__ = ["check", "upgrade", "write"]
 
 # Any number, the same in every process: two that start at once on PostgreSQL come one after the other.
@@ -50,10 +52,9 @@ def _config(connection: Connection) -> Config:
 
 def main() -> None:
     """The command."""
-    from api.records.database import Database
     from api.settings import Settings
 
-    engine = Database(Settings().prepared().database).engine
+    engine = open_engine(Settings().prepared().database)
     match sys.argv[1:]:
         case ["check"]:
             check(engine)

@@ -37,13 +37,13 @@ _ALOFT = 0.15
 _LEVEL = 0.06
 _BOTH_STILL = 0.05
 
-
-# A body is up where no more than this part of the dip is left, ...
+# A body is up where no more than this part of the dip is left: a tenth is above what hips sway while standing.
 _UP = 0.1
-# ... or, on one leg, no more than this, at less than this part of the greatest speed on the way.
+# ... or, on one leg, no more than this, at less than this part of the greatest speed on the way [judgement: lifting the
+# foot lowered the hips by up to 0.36 of a dip in the sample clips].
 _NEARLY_UP = 0.5
 _AT_REST = 0.1
-# A foot is lifted or set down within this time.
+# A foot is lifted or set down within this time [judgement; 0.3 to 0.5 s in the sample clips].
 _LIFTING_S = 0.5
 
 

@@ -30,7 +30,7 @@ _FASTEST_S = 0.8
 _QUIET_S = 0.5
 _QUIET_MOVES = 0.02
 _QUIET_WITHIN_S = 15.0
-# Less deep than this part of the deepest repetition is swaying.
+# Less deep than this part of the deepest repetition is swaying [judgement: under half, with room for a set's first].
 _SWAY_PART = 0.4
 _FEET_LEVEL_PCT = 6.0
 # A foot within this part of leg length of where it was has not been lifted; in poor light its landmarks wander by up to
@@ -213,17 +213,13 @@ def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: flo
         # the last stretch in which it is still where it stood.
         place = on_both[0][1].free_from_stance
         on_both = [each for each in on_both if np.linalg.norm(each[1].free_from_stance - place) < _SAME_PLACE]
-    on_one = [(start, found) for start, found in before if not found.both]
-    kinds: tuple[tuple[Literal["bilateral", "single_leg"], list[tuple[float, _Standing]]], ...] = (
-        ("bilateral", on_both),
-        ("single_leg", on_one),
-    )
-    for kind, still in kinds:
-        # The last still stretch of the better kind: nearest to what follows it.
-        if still:
-            low, high = _widest_from([start for start, _ in still])
-            # The end of the last window may hold the beginning of a movement, which its median does not tell.
-            return QuietStance(round(low, 3), round(min(high + 0.8 * _QUIET_S, first), 3), kind)
+    kind: Literal["bilateral", "single_leg"] = "bilateral" if on_both else "single_leg"
+    # The last still stretch of the better kind: nearest to what follows it.
+    still = [start for start, _ in on_both or before]
+    if still:
+        low, high = _widest_from(still)
+        # The end of the last window may hold the beginning of a movement, which its median does not tell.
+        return QuietStance(round(low, 3), round(min(high + 0.8 * _QUIET_S, first), 3), kind)
     tops = [(members[0].start_s - 0.15, members[0].start_s + 0.05)]
     tops += [(a.end_s, b.start_s) for a, b in pairwise(members) if b.start_s > a.end_s]
     start, end = max(tops, key=lambda top: top[1] - top[0])

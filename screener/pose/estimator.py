@@ -80,8 +80,9 @@ class _Growing:
 # About 35 s of frames, 0.8 MB.
 _CHUNK_FRAMES = 1024
 
-# How the close look shows successive frames to the model, degrees and scale; a new way every so many seconds, which
-# is how far apart the frames around a bottom are.
+# How the close look shows successive frames to the model, degrees and scale: turned both ways alike, and never
+# enlarged, which could push feet out of the picture [judgement; what it gives: docs/accuracy.md]. A new way every so
+# many seconds, which is how far apart the frames around a bottom are.
 _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
 _VIEW_S = 0.07
 
