@@ -196,6 +196,17 @@ def test_too_near_is_said_until_it_is_mended_however_long(play: Play) -> None:
     assert 8 <= len(play.ids) <= 11  # every six seconds, and no oftener
 
 
+def test_hips_that_seem_to_sink_for_a_moment_are_no_bend_that_was_too_shallow(play: Play) -> None:
+    play.into_place()
+    play.show(Pose(lifted="right"), 5.0)
+    for _ in range(3):
+        play.show(Pose(lifted="right", sunk=0.026), 3 / FPS)
+        play.show(Pose(lifted="right"), 0.8)
+    assert play.ids[-1] == "go"
+    play.squat("left", depth=0.02)
+    assert play.ids[-1] == "too_shallow"
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_the_other_leg_first_is_as_good(play: Play, side: Side) -> None:
     play.guidance = Guidance(Course(sides=("right", "left") if side == "left" else ("left", "right"), repetitions=3))
@@ -458,6 +469,7 @@ def test_every_prompt_has_a_sentence_in_every_language(file: Path) -> None:
     words = json.loads(file.read_text(encoding="utf-8"))
     assert {f"prompt.{prompt}" for prompt in PROMPTS} <= set(words)
     assert {key.removeprefix("prompt.") for key in words if key.startswith("prompt.")} == set(PROMPTS)
+    assert {key.removeprefix("on_step.") for key in words if key.startswith("on_step.")} <= set(PROMPTS)
 
 
 def _static() -> Path:
@@ -476,7 +488,7 @@ def test_every_sentence_that_a_page_asks_for_is_there_and_none_is_left_over() ->
 
 _FILES = {"report.pdf"}
 # Put together in a way that the pattern does not see.
-_BEGUN = {"hint.", "prompt.", "trouble.", "way.", "welcome.need_", "camera.step_"}
+_BEGUN = {"hint.", "prompt.", "on_step.", "trouble.", "way.", "welcome.need_", "camera.step_"}
 
 
 def test_every_exercise_of_the_catalogue_is_drawn() -> None:

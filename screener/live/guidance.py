@@ -69,6 +69,8 @@ _SLOW_ENOUGH_S = 1.6
 _DIP = 0.02
 _UP_AGAIN = 0.4
 _SEEN_OF_DIP = 0.65
+# Hips that seem to sink for less than this are a foot that leaves the floor, or a frame's noise: nobody bends so fast.
+_BLIP_S = 0.2
 # One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second.
 _LIFTED = 0.06
 _ON_FLOOR = 0.03
@@ -451,8 +453,9 @@ class Guidance:
         if depth < _UP_AGAIN * dip.deepest and dip.deepest > _DIP:
             self._dip = None
             self._tops.clear()
-            self._active_s = now
-            self._judge(dip, side, now)
+            if now - dip.start_s >= _BLIP_S:
+                self._active_s = now
+                self._judge(dip, side, now)
 
     def _judge(self, dip: _Dip, side: Side, now: float) -> None:
         lasted_s = (now - dip.start_s) / _SEEN_OF_DIP
