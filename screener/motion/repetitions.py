@@ -104,10 +104,9 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
     dips.sort(key=lambda dip: dip.bottom_s)
     kept: list[Dip] = []
     for dip in dips:
-        # The same movement, seen over either foot: keep the deeper reading.
+        # The same movement, seen over either foot: keep the reading that knows its foot, of two such the deeper one.
         if kept and dip.bottom_s < kept[-1].end_s and kept[-1].bottom_s > dip.start_s:
-            if dip.depth > kept[-1].depth:
-                kept[-1] = dip
+            kept[-1] = max(kept[-1], dip, key=lambda each: (each.stance_side != "unknown", each.depth))
             continue
         kept.append(dip)
     return kept
@@ -175,7 +174,7 @@ def _dip(
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
-    both_feet = moved[free] < _BOTH_STILL and abs(rise) < _LEVEL
+    both_feet = max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL
     decided: StanceSide = stance
     if both_feet:
         decided = "unknown"

@@ -181,7 +181,8 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     quiet = _quiet_stance(joints, drawn, members, after_s)
     standing = slice(*np.searchsorted(joints.times_s, [quiet.start_s - 1e-6, quiet.end_s + 1e-6]))
     signals = compute_stance_signals(joints, drawn, standing)
-    votes = [dip.task for dip in members]
+    deepest = max(dip.depth for dip in members)
+    votes = [dip.task for dip in members if dip.depth >= _SWAY_PART * deepest]
     detected = max(sorted(set(votes)), key=votes.count)
     chosen = task or detected
     if chosen == "lateral_step_down":
@@ -301,9 +302,11 @@ def _repetition(
     return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
 
 
-# A free ankle this near the stance ankle's height (% of leg length) that stays is on the floor.
+# A free ankle this near the stance ankle's height (% of leg length) that stays there for so long is on the floor. One
+# that is held low in front comes as near, but swings by more while the body sinks [judgement, from rendered films].
 _ON_FLOOR_PCT = 3.0
-_TOUCH_S = 0.1
+_STAYS_PCT = 2.0
+_TOUCH_S = 0.15
 
 
 def _touch_downs(signals: StanceSignals, dip: Dip) -> int:
@@ -313,9 +316,14 @@ def _touch_downs(signals: StanceSignals, dip: Dip) -> int:
     times_s, rise = signals.times_s[window], signals.free_ankle_rise_pct[window]
     low = np.concatenate([[False], rise < _ON_FLOOR_PCT, [False]])
     edges = np.flatnonzero(np.diff(low.astype(np.int8)))
-    return sum(
-        1 for start, stop in zip(edges[::2], edges[1::2], strict=True) if times_s[stop - 1] - times_s[start] >= _TOUCH_S
-    )
+    stretches = zip(edges[::2], edges[1::2], strict=True)
+    return sum(1 for start, stop in stretches if _stays(times_s[start:stop], rise[start:stop]))
+
+
+def _stays(times_s: NDArray[np.float64], rise: NDArray[np.float64]) -> bool:
+    """Whether a foot keeps one height for a moment."""
+    until = np.searchsorted(times_s, times_s + _TOUCH_S - 1e-6)
+    return any(np.ptp(rise[first : last + 1]) <= _STAYS_PCT for first, last in enumerate(until) if last < len(times_s))
 
 
 def _out_of_frame(joints: Joints, stance: StanceSide, window: slice) -> bool:
