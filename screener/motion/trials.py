@@ -276,6 +276,7 @@ def _drift(points: NDArray[np.float64]) -> float:
 
 
 _TOO_SHALLOW = "too shallow"
+_TOUCHED_DOWN = "foot touched down"
 
 
 def _repetition(
@@ -298,7 +299,7 @@ def _repetition(
     elif dip.end_s - dip.start_s < _FASTEST_S:
         reason = "too fast"
     elif touched:
-        reason = "foot touched down"
+        reason = _TOUCHED_DOWN
     return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
 
 
@@ -341,9 +342,10 @@ def _why_nothing(view: CameraView, dips: list[Dip], trials: tuple[Trial, ...]) -
     reasons = [rep.excluded_because for trial in trials for rep in trial.repetitions if rep.excluded_because]
     if reasons:
         most = max(sorted(set(reasons)), key=reasons.count)
+        hint = " If it was a step-down, say so." if most == _TOUCHED_DOWN else ""
         if len(reasons) == 1:
-            return f"One movement was seen, but it could not be counted: {most}."
-        return f"{len(reasons)} movements were seen, but none could be counted: {most}."
+            return f"One movement was seen, but it could not be counted: {most}.{hint}"
+        return f"{len(reasons)} movements were seen, but none could be counted: {most}.{hint}"
     if any(dip.both_feet for dip in dips):
         return "The person squats on both feet. Stand on one leg, or step down from a box, and film again."
     return (
