@@ -44,7 +44,7 @@ def make_recordings(folder: Path, count: int) -> list[Path]:
         clip, (codec, suffix) = clips[number % len(clips)], ways[number % len(ways)]
         with open_video(clip) as source:
             width, height = source.info.width_px, source.info.height_px
-        scale = 1 - 0.4 * number / count
+        scale = 1 - 0.3 * number / count
         made.append(
             reencode(
                 clip,
