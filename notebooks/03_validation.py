@@ -207,8 +207,8 @@ wrong = screened[~right["side"] | ~right["task"] | (screened.found_repetitions !
 refused = films[films.refused != ""]
 Markdown(
     f"**{reached} of {len(targets)} reached.** Side and task are counted over the {len(screened)} films that were "
-    f"screened, repetitions over all. {len(wrong)} of those screened had one of the three wrong; the table holds no "
-    "readings of them, so the errors are those of the others."
+    f"screened, repetitions over all. {len(wrong)} of those screened had one of the three wrong; those taken "
+    "for another leg or number gave no readings, so the errors are those of the others."
 )
 
 # %% [markdown]
