@@ -1,7 +1,7 @@
 // The way through the self-check: welcome, questions, camera, the check itself, the result.
 
 import { Wire, listCameras, openCamera } from "./camera.js";
-import { draw } from "./overlay.js";
+import { clear, draw } from "./overlay.js";
 import { earlierTable, showResult } from "./result.js";
 import { has, loadWords, promptWords, t } from "./words.js";
 import { isMuted, say, setMuted } from "./voice.js";
@@ -9,7 +9,8 @@ import { isMuted, say, setMuted } from "./voice.js";
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 1000;
 
-const check = { intake: null, course: null, wire: null, stream: null, answer: null, live: false, result: null, prompt: null };
+const check = { intake: null, course: null, wire: null, stream: null, answer: null, live: false, result: null, prompt: null,
+  retaking: null };
 // For whoever measures: frame rate, delays, stages.
 globalThis.selfCheck = check;
 
@@ -58,7 +59,15 @@ async function buildQuestions() {
   for (const place of asked.pain_places) $("pain-places").append(choice("place", place, t(`place.${place}`)));
   for (let level = 0; level <= 10; level += 1) $("pain").append(make("option", `${level}`, { value: level }));
   for (const key of ["need_space", "need_clothes", "need_hold"]) $("welcome-needs").append(make("li", t(`welcome.${key}`)));
-  for (const key of ["step_place", "step_stand", "step_do", "step_hands"]) $("setup").append(make("li", t(`camera.${key}`)));
+  showSetup();
+}
+
+/** What to set up and to do, for the movement that is chosen. */
+function showSetup() {
+  const task = $("task").value, step = task !== "single_leg_squat";
+  $("box-field").hidden = !step;
+  const keys = ["step_place", step ? "step_stand_high" : "step_stand", `step_do_${task}`, "step_hands"];
+  $("setup").replaceChildren(...keys.map((key) => make("li", t(`camera.${key}`))));
 }
 
 const chosen = (name) => [...document.querySelectorAll(`input[name="${name}"]:checked`)].map((each) => each.value);
@@ -119,19 +128,19 @@ async function start(event) {
   paintMute();
   $("trouble").hidden = true;
   caption(t("live.connecting"));
-  if (!(await light())) return;
+  if (!(await light(() => start()))) return;
   if (!check.wire) check.wire = new Wire($("video"), { onMessage: heard, onGone: gone });
   await begin(false);
 }
 
-/** Camera on; says what is wrong where it is not. */
-async function light() {
+/** Camera on; says what is wrong where it is not, and offers `again`. */
+async function light(again) {
   dark();
   try {
     check.stream = await openCamera($("device").value);
   } catch (error) {
     const why = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "none", OverconstrainedError: "none" }[error.name] ?? "in_use";
-    trouble(why, { again: () => start() });
+    trouble(why, { again });
     return false;
   }
   const [track] = check.stream.getVideoTracks();
@@ -165,7 +174,7 @@ async function begin(takeOver) {
   } catch {
     return gone();
   }
-  check.result = null;
+  check.result = check.retaking = null;
   wire.tell({ do: "begin", ...check.course, intake: check.intake, take_over: takeOver });
   return undefined;
 }
@@ -190,6 +199,21 @@ function gone() {
   }, RETRY_MS);
 }
 
+async function takeBack() {
+  if (await light(takeBack)) await begin(true);
+}
+
+/** One leg again; the other one stays as it was. */
+async function retake(side) {
+  check.retaking = side;
+  show("live");
+  $("trouble").hidden = true;
+  caption(t("live.connecting"));
+  if (!(await light(() => retake(side)))) return;
+  if (check.wire.open) check.wire.tell({ do: "retake", side });
+  else gone();
+}
+
 function heard(message) {
   if (message.is === "begun") {
     check.live = true;
@@ -207,7 +231,7 @@ function heard(message) {
     check.live = false;
     check.wire.stop();
     dark();
-    trouble("taken_over", { here: async () => { if (await light()) await begin(true); }, setup: toSetup });
+    trouble("taken_over", { here: takeBack, setup: toSetup });
   } else if (message.is === "working") {
     $("progress").hidden = false;
     $("progress").value = message.share;
@@ -226,7 +250,7 @@ function answered(answer) {
   if ("landmarks" in answer) draw($("overlay"), $("video"), check.answer);
   for (const prompt of answer.prompts) {
     check.prompt = prompt;
-    const sentence = promptWords(prompt);
+    const sentence = promptWords(prompt, check.course.task);
     caption(sentence);
     say(sentence);
   }
@@ -260,6 +284,8 @@ function finish() {
   dark();
   $("controls").hidden = true;
   $("sign").hidden = $("big").hidden = true;
+  $("rate").textContent = "";
+  clear($("overlay"));
   caption(t("live.working"));
   check.wire.tell({ do: "finish" });
 }
@@ -268,9 +294,10 @@ function stopped(answer) {
   check.live = false;
   check.wire.stop();
   dark();
-  const ways = { anew: () => start(), setup: toSetup };
+  const side = check.retaking;
+  const ways = { ...(side && { [`retake_${side}`]: () => retake(side) }), anew: () => start(), setup: toSetup };
   // Where it hurts there is no score, whatever was complete before.
-  const half = answer.sides_done.length > 0 && answer.stop !== "pain";
+  const half = (side || answer.sides_done.length > 0) && answer.stop !== "pain";
   if (half) ways.half = () => { $("trouble").hidden = true; finish(); };
   const more = answer.stop === "pain" ? check.stopRules : [];
   trouble(`stopped_${answer.stop}`, ways, half ? [t("trouble.half")] : more);
@@ -302,14 +329,7 @@ function toSetup() {
 function finished(result) {
   check.result = result;
   showResult($("result"), result, {
-    retake: async (side) => {
-      show("live");
-      caption(t("live.connecting"));
-      check.course = { ...check.course, sides: [side] };
-      if (!(await light())) return;
-      if (check.wire.open) check.wire.tell({ do: "retake", side });
-      else gone();
-    },
+    retake,
     anew: () => { check.course = courseFromForm(); show("camera"); },
     keep: async () => (await fetch(`/self-check/results/${result.id}/keep`, { method: "POST" })).ok,
   });
@@ -349,7 +369,7 @@ $("forget").addEventListener("click", forgetEverything);
 $("intake-form").addEventListener("submit", sendAnswers);
 $("camera-form").addEventListener("submit", start);
 $("pain").addEventListener("change", () => { $("pain-where").hidden = $("pain").value === "0"; });
-$("task").addEventListener("change", () => { $("box-field").hidden = $("task").value === "single_leg_squat"; });
+$("task").addEventListener("change", showSetup);
 $("mute").addEventListener("click", toggleMute);
 for (const button of document.querySelectorAll("[data-do]")) button.addEventListener("click", () => act(button.dataset.do));
 for (const button of document.querySelectorAll("[data-back]")) button.addEventListener("click", () => show(button.dataset.back));

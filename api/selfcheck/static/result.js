@@ -46,12 +46,17 @@ export function showResult(place, result, does) {
 }
 
 function legs(result) {
-  const cards = result.trials.map((trial) => make("section", [
-    make("h3", trial.title), make("p", t("result.counted", { counted: trial.counted, seen: trial.seen }), { class: "small" }),
-    ...trial.readings.map((reading) => make("div", [
-      make("b", reading.name), make("span", reading.grade ? `${reading.value}, ${reading.grade}` : reading.value, { class: "value" }),
-      make("div", reading.why, { class: "small" })], { class: "reading" })),
-  ], { class: "card", "data-leg": trial.side, "data-counted": trial.counted }));
+  const cards = result.trials.map((trial) => {
+    // A reason that all readings share is said once.
+    const [why, ...others] = new Set(trial.readings.map((reading) => reading.why));
+    const shared = others.length ? [] : [make("p", why, { class: "small" })];
+    return make("section", [
+      make("h3", trial.title), make("p", t("result.counted", { counted: trial.counted, seen: trial.seen }), { class: "small" }),
+      ...trial.readings.map((reading) => make("div", [
+        make("b", reading.name), make("span", reading.grade ? `${reading.value}, ${reading.grade}` : reading.value, { class: "value" }),
+        ...(others.length ? [make("div", reading.why, { class: "small" })] : [])], { class: "reading" })), ...shared,
+    ], { class: "card", "data-leg": trial.side, "data-counted": trial.counted });
+  });
   const all = result.contents.legs.map((leg) => table(leg.summary));
   return [heading(2, "result.numbers"), make("div", cards, { class: "legs" }),
     make("div", [heading(3, "result.sure"), make("p", t("result.sure_says"))], { class: "note" }),
@@ -100,6 +105,7 @@ function takeHome(result, does) {
   });
   keep.id = "keep";
   made.push(heading(2, "result.keep_title"), make("div", [link("result.pdf", "report.pdf"), ...(result.can_download ? [link("result.film", "recording.mp4")] : []), keep], { class: "buttons" }), status);
-  made.push(make("div", [button("result.anew", does.anew, "primary"), button("result.retake_left", () => does.retake("left")), button("result.retake_right", () => does.retake("right"))], { class: "buttons" }));
+  made.push(heading(2, "result.again"), make("p", t("result.again_says")), make("div", [button("result.anew", does.anew, "primary"),
+    button("way.retake_left", () => does.retake("left")), button("way.retake_right", () => does.retake("right"))], { class: "buttons" }));
   return made;
 }

@@ -20,10 +20,11 @@ export function t(key, values = {}) {
 /** Whether there is a sentence for a key. */
 export const has = (key) => key in words;
 
-/** What a prompt of the guidance says. */
-export function promptWords(prompt) {
+/** What a prompt of the guidance says. A few are said otherwise to somebody who stands on a step. */
+export function promptWords(prompt, task) {
   const values = { side: prompt.side ? t(`side.${prompt.side}`) : "", SIDE: prompt.side ? t(`side.${prompt.side}`).toUpperCase() : "",
     number: prompt.number ?? "" };
-  const said = t(`prompt.${prompt.id}`, values);
+  const onStep = `on_step.${prompt.id}`;
+  const said = t(task !== "single_leg_squat" && has(onStep) ? onStep : `prompt.${prompt.id}`, values);
   return prompt.hint ? `${said} ${t(`hint.${prompt.hint}`)}` : said;
 }
