@@ -5,13 +5,16 @@ const LINES = [[11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [11, 23], [12, 
 const LEG = { left: [23, 25, 27], right: [24, 26, 28] };
 const SEEN = 0.4;
 
+/** Takes away what was drawn. */
+export function clear(canvas) { canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height); }
+
 /** Draws one answer. The canvas is mirrored together with the picture, so nothing here is. */
 export function draw(canvas, video, answer) {
   const width = video.videoWidth, height = video.videoHeight;
   if (!width) return;
   if (canvas.width !== width) { canvas.width = width; canvas.height = height; }
+  clear(canvas);
   const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, width, height);
   pen.lineCap = pen.lineJoin = "round";
   if (answer.stage === "finding" || answer.stage === "placing") outline(pen, width, height);
   const marks = answer.landmarks;
