@@ -206,6 +206,7 @@ async function takeBack() {
 /** One leg again; the other one stays as it was. */
 async function retake(side) {
   check.retaking = side;
+  check.result = null;
   show("live");
   $("trouble").hidden = true;
   caption(t("live.connecting"));
