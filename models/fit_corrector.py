@@ -341,7 +341,8 @@ def calibrate(corrector: KernelCorrector, target_mean: _Values, samples: Samples
     }
 
 
-# Of 39 films, each with one error for all its repetitions, fewer than this inside a 95 % interval is no accident.
+# Fewer readings than this part inside a 95 % interval are too few [judgement: were it right, chance would leave so few
+# in one of eight sets of 39 films, each film having one error for all its repetitions].
 _TOO_FEW_INSIDE = 0.9
 
 
@@ -353,6 +354,9 @@ def widen(folder: Path, table: Path, testing: Samples) -> None:
         table: readings that this corrector, not yet widened, gave: `validation.csv` of `screener.studio measure`.
         testing: what the finished corrector is measured on.
     """
+    figures = json.loads((folder / "corrector.json").read_text())
+    if "widened_on_films" in figures:
+        raise SystemExit("This corrector is widened already: fit it again first.")
     with table.open(encoding="utf-8") as file:
         readings = list(csv.DictReader(file))
     path = folder / "corrector.npz"
@@ -370,8 +374,8 @@ def widen(folder: Path, table: Path, testing: Samples) -> None:
             widened[name] = round(float(ratio[rank]), 2)
             arrays["conformal"][column] *= widened[name]
     write(path, arrays, about)
-    figures = json.loads((folder / "corrector.json").read_text())
-    figures["widened_on_films"] = {"readings": len(readings) // 4, "factors": widened}
+    repetitions = {(row["film"], row["repetition"]) for row in readings}
+    figures["widened_on_films"] = {"readings": len(repetitions), "factors": widened}
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))

@@ -181,8 +181,7 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     quiet = _quiet_stance(joints, drawn, members, after_s)
     standing = slice(*np.searchsorted(joints.times_s, [quiet.start_s - 1e-6, quiet.end_s + 1e-6]))
     signals = compute_stance_signals(joints, drawn, standing)
-    deepest = max(dip.depth for dip in members)
-    votes = [dip.task for dip in members if dip.depth >= _SWAY_PART * deepest]
+    votes = [dip.task for dip in _no_swaying(members)]
     detected = max(sorted(set(votes)), key=votes.count)
     chosen = task or detected
     if chosen == "lateral_step_down":
@@ -197,11 +196,15 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     return Trial(chosen, "given" if task else "detected", stance, quiet, repetitions, signals)
 
 
+def _no_swaying(members: list[Dip]) -> list[Dip]:
+    """The dips that are more than swaying, which sinks the hips a little too."""
+    deepest = max(dip.depth for dip in members)
+    return [dip for dip in members if dip.depth >= _SWAY_PART * deepest]
+
+
 def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: float) -> QuietStance:
     """The stillest stretch before the first repetition, on both feet if there is one; else the top between two."""
-    # Swaying before the first repetition sinks the hips a little too.
-    deepest = max(dip.depth for dip in members)
-    first = next(dip.start_s for dip in members if dip.depth >= _SWAY_PART * deepest)
+    first = _no_swaying(members)[0].start_s
     low = max(after_s, first - _QUIET_WITHIN_S)
     before = [
         (start, found)

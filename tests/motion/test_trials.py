@@ -171,6 +171,37 @@ def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason
     assert touched == [0, int(reason == "foot touched down"), 0]
 
 
+def low_in_front(heights: dict[float, float], **moved: float) -> list[Step]:
+    """A squat on the left leg whose free foot is held low; `heights`: how high at which second, 60° at the first."""
+    top = Figure("left", rise=0.1, aside=0.17)
+    low = replace(top, flexion_deg=60.0, fppa_deg=8.0, drop_deg=5.0, **moved)
+    way = [(at, replace(low, rise=height)) for at, height in heights.items()]
+    return [(0.0, top), *way, (2.4, top), (2.8, top)]
+
+
+def test_a_foot_that_swings_near_the_floor_does_not_touch_it() -> None:
+    swings = {0.8: 0.028, 1.0: -0.07, 1.2: 0.028, 1.4: -0.07, 1.6: 0.028}
+    stays = dict.fromkeys(swings, 0.0)
+    for heights, touched in ((swings, 0), (stays, 1)):
+        track = perform(on_both(2.0), lift("left"), low_in_front(heights))
+        motion = read_motion(track, task="single_leg_squat")
+        assert [rep.touched_down for trial in motion.trials for rep in trial.repetitions] == [touched]
+
+
+def test_swaying_does_not_tell_the_task() -> None:
+    sway = squat("left", 28.0, 1.2)
+    motion = read_motion(perform(on_both(2.0), lift("left"), *([sway] * 3), step_down("left", times=2)))
+    (trial,) = motion.trials
+    assert len(trial.repetitions) > 3, "the sways are seen"
+    assert trial.task == "forward_step_down"
+
+
+def test_where_every_movement_touches_the_floor_a_step_down_is_thought_of() -> None:
+    motion = read_motion(perform(on_both(2.0), lift("left"), squat("left", touch=True)))
+    assert motion.nothing_because is not None
+    assert motion.nothing_because.endswith("foot touched down. If it was a step-down, say so.")
+
+
 def test_where_none_counts_the_reason_is_told() -> None:
     motion = read_motion(perform(squats_on("left", deg=24.0)))
     assert motion.nothing_because == "3 movements were seen, but none could be counted: too shallow."
