@@ -9,6 +9,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from screener.motion import Motion, Trial, read_motion
+from screener.motion.repetitions import find_dips
+from screener.motion.signals import Joints
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, Task, other_side
 from tests.figures import Figure, Step, lift, mirrored, on_both, perform, squat, step_down
@@ -169,6 +171,14 @@ def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason
     assert motion.nothing_because is None
     touched = [rep.touched_down for trial in motion.trials for rep in trial.repetitions]
     assert touched == [0, int(reason == "foot touched down"), 0]
+
+
+def test_of_two_readings_of_one_movement_the_one_that_knows_its_foot_stands() -> None:
+    # Over the free foot, which swings level with the other, the hips sink deeper.
+    top = Figure("left", rise=0.02, aside=0.17)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=0.05, aside=0.25)), (2.0, top), (2.4, top)]
+    dips = find_dips(Joints.from_track(perform([(0.0, top), (2.0, top)], once, once)))
+    assert [(dip.stance_side, dip.both_feet) for dip in dips] == [("left", False)] * 2
 
 
 def low_in_front(heights: dict[float, float], **moved: float) -> list[Step]:
