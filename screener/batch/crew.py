@@ -102,10 +102,7 @@ def work_through(
                 else:
                     yield number, _crashed()
             except CancelledError as error:
-                raise ScreenerError(
-                    "The scheduler of the cluster was lost; what was done is kept.",
-                    "Start the scheduler again, then run the same command with --resume.",
-                ) from error
+                raise _scheduler_lost() from error
         if not done:
             yield None
 
@@ -114,6 +111,13 @@ def _crashed() -> Crashed:
     return Crashed(
         f"The process that screened it died {_TRIES} times.",
         "Its memory may have run out: run again with --resume and fewer --workers. Else report this recording.",
+    )
+
+
+def _scheduler_lost() -> ScreenerError:
+    return ScreenerError(
+        "The scheduler of the cluster was lost; what was done is kept.",
+        "Start the scheduler again, then run the same command with --resume.",
     )
 
 
@@ -198,7 +202,10 @@ class _Cluster(_Context):
     @property
     def room(self) -> int:
         # One in hand and one at hand for each worker; some before the first worker is there.
-        return int(max(4, 2 * sum(self._client.nthreads().values())))
+        try:
+            return int(max(4, 2 * sum(self._client.nthreads().values())))
+        except OSError as error:  # Before the jobs in hand are cancelled, the question itself finds nobody.
+            raise _scheduler_lost() from error
 
     def submit(self, work: Callable[[_Job], _Done], job: _Job) -> Future[_Done]:
         future: Future[_Done] = self._executor.submit(work, job)

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from screener.batch.crew import hire
+from screener.errors import ScreenerError
 from tests.batch.conftest import Study, command, results_in, run
 from tests.batch.recordings import tables_of
 from tests.conftest import StartDask, end_group
@@ -33,6 +37,19 @@ def until(true: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < patience
         time.sleep(0.05)
+
+
+def test_a_lost_scheduler_is_told_of_by_whatever_asks_it_first(start_dask: StartDask) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    scheduler = start_dask("scheduler", "--host", "127.0.0.1", "--port", str(port))
+    until(listening(port), scheduler)
+    with hire(scheduler=f"tcp://127.0.0.1:{port}") as crew:
+        assert crew.room == 4
+        end_group(scheduler)
+        with pytest.raises(ScreenerError, match=r"The scheduler of the cluster was lost"):
+            _ = crew.room
 
 
 def test_a_lost_worker_and_a_lost_scheduler(study: Study, tmp_path: Path, start_dask: StartDask) -> None:
