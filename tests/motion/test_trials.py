@@ -148,6 +148,20 @@ def test_squats_on_both_feet_are_refused() -> None:
     assert "on both feet" in motion.nothing_because
 
 
+@pytest.mark.parametrize("stance", SIDES)
+def test_standing_a_little_lower_before_a_foot_is_put_forward_is_no_repetition(stance: Side) -> None:
+    low, forward = Figure(stance, flexion_deg=30.0), Figure(stance, rise=-0.05, aside=0.1)
+    deep = Figure(stance, flexion_deg=60.0, rise=-0.15, aside=0.1)
+    once = [(0.0, forward), (1.0, deep), (2.0, forward), (2.4, forward)]
+    downs = [(at + n * 2.4, figure) for n in range(3) for at, figure in once]
+    put_forward = [(0.0, low), (0.4, forward), (1.5, forward)]
+    track = perform([(0.0, Figure(stance)), (2.0, low), (4.0, low)], put_forward, downs)
+    trial = only_trial(read_motion(track, task="forward_step_down"))
+    assert trial.stance_side == stance
+    assert [rep.counted for rep in trial.repetitions] == [True] * 3
+    assert_allclose(bottoms_s(trial), [6.5, 8.9, 11.3], atol=0.1)
+
+
 def test_standing_still_is_no_repetition() -> None:
     motion = read_motion(perform(on_both(3.0), lift("left", 5.0), noise_px=1.0))
     assert motion.trials == ()
