@@ -55,6 +55,7 @@ class Result:
             "trials": [
                 {
                     "side": trial.stance_side,
+                    "task": trial.task,
                     "title": title(trial),
                     "counted": sum(rep.counted for rep in trial.repetitions),
                     "seen": len(trial.repetitions),

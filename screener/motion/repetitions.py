@@ -33,6 +33,10 @@ _STILLER_BY = 0.02
 # leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
 _ALOFT = 0.15
 
+# A free foot that is so far (part of leg length) from where it was before the dip has been lifted, put forward or set
+# down; in a step-down to the front it stays as low as the other.
+_ELSEWHERE = 0.06
+
 # Feet at one level (part of leg length) that both stay put: the person stands on both.
 _LEVEL = 0.06
 _BOTH_STILL = 0.05
@@ -58,7 +62,7 @@ class Dip:
         both_feet: both feet stayed on the floor.
         free_rise: height of the free ankle over the stance ankle in the picture at the bottom, part of leg length.
         free_aside: distance of the free knee from the stance knee, across, part of leg length.
-        steps: the free foot is on the floor before the dip or after it, and in the air at its other end.
+        steps: the free foot is on the floor before the dip or after it, and in the air or elsewhere at its other end.
     """
 
     start_s: float
@@ -174,6 +178,8 @@ def _dip(
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
+    from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
+    elsewhere = float(np.hypot(*(from_stance[right] - from_stance[left])))
     both_feet = max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL
     decided: StanceSide = stance
     if both_feet:
@@ -193,7 +199,7 @@ def _dip(
         both_feet,
         rise,
         aside,
-        bool(aloft[left] != aloft[right]),
+        bool(aloft[left] != aloft[right]) or elsewhere > _ELSEWHERE,
     )
 
 

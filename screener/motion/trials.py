@@ -86,6 +86,11 @@ class Motion:
     nothing_because: str | None
 
 
+# After the last repetition of one leg the foot is still in the air, low in front of a step as if it stood, and is down
+# only by then [1.2 s in the sample clips].
+_FOOT_DOWN_S = 1.5
+
+
 def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None = None) -> Motion:
     """Find the trials of a recording.
 
@@ -107,7 +112,7 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     trials = tuple(
         trial
         for i, members in enumerate(sets)
-        if (trial := _trial(joints, members, sets[i - 1][-1].end_s if i else 0.0, task)) is not None
+        if (trial := _trial(joints, members, sets[i - 1][-1].end_s + _FOOT_DOWN_S if i else 0.0, task)) is not None
     )
     reason = None
     if not view.frontal or not any(rep.counted for trial in trials for rep in trial.repetitions):

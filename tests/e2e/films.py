@@ -62,11 +62,16 @@ def nobody(seconds: float = 4.0, brightness: float = 0.6) -> Iterator[Picture]:
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """One leg's set in a clip. `mirrored`: shown the other way round, in which it is a set of the other leg."""
+    """One leg's set in a clip.
+
+    `mirrored`: shown the other way round, in which it is a set of the other leg. `until_s`: where it ends, behind the
+    last repetition.
+    """
 
     clip: str
     truth: dict[str, Any]
     mirrored: bool = False
+    until_s: float = _SET_DOWN_S
 
     def standing(self, seconds: float) -> Iterator[Picture]:
         """The quiet stance on both feet, to and fro."""
@@ -87,7 +92,7 @@ class _Set:
         yield from self._shown(shown[0]["start_s"] - _LIFT_S, between_s)
         for _ in range(repetitions - len(shown)):
             yield from self._shown(between_s, after_s)
-        yield from self._shown(between_s, other["end_s"] + _SET_DOWN_S)
+        yield from self._shown(between_s, other["end_s"] + self.until_s)
 
     def _shown(self, start_s: float, end_s: float) -> Iterator[Picture]:
         for rgb in _clip(self.clip)[max(0, round(start_s * FPS)) : round(end_s * FPS)]:
@@ -102,7 +107,9 @@ def _set_of(task: Task, side: Side) -> _Set:
     # The only clip of step-downs that begins on both feet is of the right leg; in a mirror it is one of the left.
     clip = "forward_step_down_right"
     assert task == "forward_step_down"
-    return _Set(clip, _truth(clip)["sets"][0], mirrored=side == "left")
+    only = _truth(clip)["sets"][0]
+    # It ends before the foot is down: the stance on both feet before the other leg's set must be in one room.
+    return _Set(clip, only, mirrored=True, until_s=0.4) if side == "left" else _Set(clip, only)
 
 
 @cache

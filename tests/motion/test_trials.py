@@ -150,6 +150,39 @@ def test_squats_on_both_feet_are_refused() -> None:
     assert "on both feet" in motion.nothing_because
 
 
+def forward_step_downs(stance: Side) -> list[Step]:
+    """The foot is put forward, held there as low as the other one, and goes down in front of the step three times."""
+    forward = Figure(stance, rise=-0.05, aside=0.1)
+    deep = Figure(stance, flexion_deg=60.0, rise=-0.15, aside=0.1)
+    once = [(0.0, forward), (1.0, deep), (2.0, forward), (2.4, forward)]
+    return [(0.4, forward), (1.5, forward), *((1.5 + at + n * 2.4, figure) for n in range(3) for at, figure in once)]
+
+
+@pytest.mark.parametrize("stance", SIDES)
+def test_standing_a_little_lower_before_a_foot_is_put_forward_is_no_repetition(stance: Side) -> None:
+    low = Figure(stance, flexion_deg=30.0)
+    track = perform([(0.0, Figure(stance)), (2.0, low), (4.0, low)], forward_step_downs(stance))
+    trial = only_trial(read_motion(track, task="forward_step_down"))
+    assert trial.stance_side == stance
+    assert [rep.counted for rep in trial.repetitions] == [True] * 3
+    assert_allclose(bottoms_s(trial), [6.5, 8.9, 11.3], atol=0.1)
+
+
+@pytest.mark.parametrize("first", SIDES)
+def test_a_foot_still_held_forward_after_one_leg_is_not_the_quiet_stance_of_the_other(first: Side) -> None:
+    second = other_side(first)
+    held = Figure(first, rise=-0.05, aside=0.1)
+    between = [(0.0, held), (0.5, held), (0.8, Figure(first)), (4.5, Figure(first))]
+    track = perform(on_both(3.0), forward_step_downs(first), between, forward_step_downs(second))
+    trials = read_motion(track, task="forward_step_down").trials
+    assert [trial.stance_side for trial in trials] == [first, second]
+    # The first leg's last repetition is over at 11.3 s, both feet are down from 12.5 to 16.2 s.
+    quiet = trials[1].quiet_stance
+    assert quiet.kind == "bilateral"
+    assert quiet.start_s >= 12.4
+    assert quiet.end_s <= 16.3
+
+
 def test_standing_still_is_no_repetition() -> None:
     motion = read_motion(perform(on_both(3.0), lift("left", 5.0), noise_px=1.0))
     assert motion.trials == ()
