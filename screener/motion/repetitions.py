@@ -35,7 +35,7 @@ _ALOFT = 0.15
 
 # A free foot that is so far (part of leg length) from where it was before the dip has been lifted, put forward or set
 # down; in a step-down to the front it stays as low as the other.
-_ELSEWHERE = 0.06
+_ELSEWHERE = 0.08
 
 # Feet at one level (part of leg length) that both stay put: the person stands on both.
 _LEVEL = 0.06
