@@ -11,7 +11,16 @@ from screener.assessment.norms import measure_words
 from screener.assessment.rubrics import RubricScore, load_rubrics
 from screener.measures import MEASURES, MeasuredTrial, MeasureName, NotMeasured
 from screener.plan import Plan, PlannedPhase
-from screener.report.words import FACING, HEADLINE_MEASURES, number, reading_in_words, short_name, title, unit_sign
+from screener.report.words import (
+    FACING,
+    HEADLINE_MEASURES,
+    number,
+    reading_in_words,
+    short_name,
+    task_doubt,
+    title,
+    unit_sign,
+)
 from screener.screening import Screening
 from screener.terms import Task
 
@@ -203,6 +212,8 @@ def _leg(trial: MeasuredTrial, assessed: AssessedTrial) -> LegPart:
     if trial.quiet_stance is not None:
         feet = "both feet" if trial.quiet_stance.kind == "bilateral" else "one leg"
         said += f" Changes are counted from standing on {feet}."
+    if (doubt := task_doubt(trial)) is not None:
+        said += f" {doubt}"
     return LegPart(
         title=title(trial),
         counted=said,

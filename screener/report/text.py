@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
-from screener.report.words import FACING, number, title
+from screener.report.words import FACING, number, task_doubt, title
 from screener.screening import Screening
 
 __all__ = ["screening_as_text"]
@@ -57,6 +59,8 @@ def _trial(trial: MeasuredTrial) -> list[str]:
     lines += [_repetition(rep) for rep in trial.repetitions]
     if counted:
         lines.append(f"  {'median':<11}" + "".join(f"{_value(trial.summary[name]):>23}" for _, name in _COLUMNS))
+    if (doubt := task_doubt(trial)) is not None:
+        lines += wrap(f"{doubt} (--task)", 100, initial_indent="  ", subsequent_indent="  ")
     return lines
 
 

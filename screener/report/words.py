@@ -14,6 +14,7 @@ __all__ = [
     "number",
     "reading_in_words",
     "short_name",
+    "task_doubt",
     "title",
     "unit_sign",
 ]
@@ -67,6 +68,19 @@ def leg_in_words(side: StanceSide) -> str:
 def title(trial: MeasuredTrial) -> str:
     """`Single-leg squat, right leg`."""
     return f"{_capital(TASK_WORDS[trial.task])}, {leg_in_words(trial.stance_side)}"
+
+
+def task_doubt(trial: MeasuredTrial) -> str | None:
+    """What to know where a step-down was told from the picture alone; None where the movement is known.
+
+    On rendered films that is right in 17 of 37 (docs/accuracy.md); a squat that was told was one in 30 of 30.
+    """
+    if trial.task_from == "given" or trial.task == "single_leg_squat":
+        return None
+    return (
+        f"That this was a {TASK_WORDS[trial.task]} is told from where the free foot goes. The other step-down, and a "
+        "squat with that foot low in front, look much the same: name the movement to be sure."
+    )
 
 
 def _capital(text: str) -> str:

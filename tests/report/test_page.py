@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from screener import Screening
 from screener.report import stills_of, write_page
+from screener.report.text import screening_as_text
 from screener.screening import Subject, screening_to_dict
+from screener.terms import Task
 from tests.conftest import clip_named
 from tests.report.recordings import (
     CLIP,
@@ -231,3 +234,16 @@ def test_nothing_read_out_claims_what_a_camera_cannot(planned_text: str) -> None
     said = Page(planned_text).said.lower()
     for word in ("abnormal", "weak glute", "weak muscle", "you are cleared", "detects", "prevents", "injury risk"):
         assert word not in said
+
+
+@pytest.mark.parametrize("task", ["forward_step_down", "lateral_step_down", "single_leg_squat"])
+@pytest.mark.parametrize("task_from", ["given", "detected"])
+def test_a_step_down_that_was_told_from_the_picture_is_said_to_be_in_doubt(
+    screened: Callable[[str], Screening], tmp_path: Path, task: Task, task_from: Literal["given", "detected"]
+) -> None:
+    screening = screened(CLIP)
+    told = tuple(replace(trial, task=task, task_from=task_from) for trial in screening.trials)
+    screening = replace(screening, trials=told)
+    doubtful = task_from == "detected" and task != "single_leg_squat"
+    for text in (written(screening, tmp_path).said, " ".join(screening_as_text(screening).split())):
+        assert ("name the movement to be sure" in text) == doubtful
