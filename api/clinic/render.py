@@ -21,10 +21,12 @@ from api.records.types import AWAY
 __all__ = ["PageRoute", "render"]
 
 
-def _day(at: date | datetime | None) -> str:
-    """`22 November 2026`; an instant in UTC says its time too."""
+def _day(at: date | datetime | str | None) -> str:
+    """`22 November 2026`, also of an ISO date; an instant in UTC says its time too."""
     if at is None:
         return ""
+    if isinstance(at, str):
+        at = date.fromisoformat(at)
     said = f"{at.day} {at:%B %Y}"
     return f"{said}, {at:%H:%M} UTC" if isinstance(at, datetime) else said
 

@@ -74,7 +74,7 @@ _BLIP_S = 0.2
 # One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second.
 _LIFTED = 0.06
 _ON_FLOOR = 0.03
-_TOUCH_S = 0.1
+_TOUCH_S = 0.15
 _ON_ONE_LEG_S = 0.5
 _ON_BOTH_S = 3.0
 # Standing still: hips, shoulders and both ankles within this part of the leg's length (5th to 95th percentile).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from screener.assessment import EVIDENCE_MEANS, AssessedTrial, Grade, GradedMeasurement, load_norms, load_sources
 from screener.assessment.norms import measure_words
@@ -177,6 +177,12 @@ def day_in_words(created_at: str) -> str:
     return f"{made.day} {made:%B %Y, %H:%M} UTC"
 
 
+def _day_of(date_iso: str) -> str:
+    """`13 December 2026`."""
+    day = date.fromisoformat(date_iso)
+    return f"{day.day} {day:%B %Y}"
+
+
 def _said(screening: Screening) -> tuple[str, ...]:
     if screening.nothing_because is not None:
         return (f"Nothing could be measured. {screening.nothing_because}",)
@@ -333,7 +339,7 @@ def _plan(plan: Plan) -> PlanPart:
         if plan.running is None
         else (plan.running.why_none or f"{plan.running.says} {plan.running.go_on_when}"),
         stop_rules=tuple(line.says for line in plan.stop_rules),
-        retest=f"Next check on {plan.retest_on}. {plan.retest_says or ''}".strip() if plan.retest_on else None,
+        retest=f"Next check on {_day_of(plan.retest_on)}. {plan.retest_says or ''}".strip() if plan.retest_on else None,
         disagreements=tuple(line.says for line in plan.disagreements),
     )
 

@@ -106,7 +106,8 @@ def draw_curves(screening: Screening) -> Figure:
     figure.align_ylabels()
     # The page's own letters may be wider than those measured here: two columns only where there is room to spare.
     wide = figure.get_figwidth() > 9.0
-    figure.legend(handles=_legend(), loc="outside lower left", ncols=2 if wide else 1, frameon=False)
+    left_out = not all(rep.counted for _, measured in pairs for rep in measured.repetitions)
+    figure.legend(handles=_legend(left_out), loc="outside lower left", ncols=2 if wide else 1, frameon=False)
     return figure
 
 
@@ -198,7 +199,10 @@ def _set_height(row: list[Axes], pairs: list[tuple[Trial, MeasuredTrial]], measu
     row[0].set_ylim(low - 0.06 * (high - low), high + 0.06 * (high - low))
 
 
-def _legend() -> list[Line2D | Patch]:
+def _legend(left_out: bool) -> list[Line2D | Patch]:
+    not_counted = Patch(
+        facecolor="white", edgecolor="0.6", hatch="///", linewidth=0, label="repetition that is not counted"
+    )
     return [
         Line2D([], [], color=_CURVE, linewidth=1.4, label="course over time (first look)"),
         Line2D(
@@ -213,7 +217,7 @@ def _legend() -> list[Line2D | Patch]:
             [], [], color=_READ, marker="o", markersize=4.5, linewidth=1.4, label="read value with its 95 % interval"
         ),
         Patch(facecolor=_REPETITION, label="counted repetition (number above; dotted: bottom)"),
-        Patch(facecolor="white", edgecolor="0.6", hatch="///", linewidth=0, label="repetition that is not counted"),
+        *([not_counted] if left_out else []),
         Patch(facecolor=_QUIET, label="quiet stance (the zero of changes)"),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
@@ -208,7 +209,8 @@ def test_a_plan_stands_in_the_page_with_doses_stop_rules_and_a_date(planned: Scr
             assert exercise.name in page.said
             assert exercise.dose in page.said
     assert all(rule.says in page.said for rule in (*plan.stop_rules, *plan.see_a_clinician))
-    assert str(plan.retest_on) in page.said
+    day = date.fromisoformat(str(plan.retest_on))
+    assert f"Next check on {day.day} {day:%B %Y}." in page.said
     assert plan.running is not None
     assert len(page.tables["Back to running, week by week"]) == 1 + len(plan.running.weeks)
 
