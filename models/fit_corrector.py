@@ -8,11 +8,11 @@
 `--all FRAMES` does all of this from nothing, in some hours. Everything is chosen by cross-validation over the
 training's bodies; the test's bodies see nothing but the finished corrector.
 
-Stills flatter: a film is coded and filtered, and its bottoms are found a little early or late. So intervals that turn
-out too narrow on whole films are widened, once, by what other films than those of the test tell:
+Stills flatter: a film is coded and filtered, and its bottoms are found a little early or late. So every interval is
+scaled, once, to what holds 95 % of the truths on whole films, other ones than those of the test:
 
     python -m screener.studio validation --seed 31 --clips 50 --out FILMS && python -m screener.studio measure FILMS
-    python models/fit_corrector.py --widen models/validation.csv --test FRAMES/test
+    python models/fit_corrector.py --films models/validation.csv --test FRAMES/test
 """
 
 from __future__ import annotations
@@ -90,14 +90,14 @@ def main() -> None:
     parser.add_argument("--test", type=Path, help="a folder of stills to measure on")
     parser.add_argument("--all", type=Path, help="render everything into this folder first, then fit")
     parser.add_argument("--balance", type=Path, help="a folder with the balance trial, see balance_trial()")
-    parser.add_argument("--widen", type=Path, help="widen the finished corrector by a table of readings of whole films")
+    parser.add_argument("--films", type=Path, help="fit the finished corrector's intervals to readings of whole films")
     parser.add_argument("--out", type=Path, default=_HERE, help="where the corrector goes")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     if options.all is not None:
         options.frames, options.calibrate, options.test = render_all(options.all, options.workers)
-    if options.widen is not None and options.test is not None:
-        widen(options.out, options.widen, make_samples(options.test, options.workers))
+    if options.films is not None and options.test is not None:
+        fit_intervals_to_films(options.out, options.films, make_samples(options.test, options.workers))
         return
     if not options.frames or options.calibrate is None or options.test is None:
         parser.error("give folders of training frames, --calibrate and --test; or --all")
@@ -341,46 +341,42 @@ def calibrate(corrector: KernelCorrector, target_mean: _Values, samples: Samples
     }
 
 
-# Fewer readings than this part inside a 95 % interval are too few [judgement: were it right, chance would leave so few
-# in one of eight sets of 39 films, each film having one error for all its repetitions].
-_TOO_FEW_INSIDE = 0.9
+def fit_intervals_to_films(folder: Path, table: Path, testing: Samples) -> None:
+    """Scales every measure's interval to what holds the truth in 95 % of the readings of whole films.
 
-
-def widen(folder: Path, table: Path, testing: Samples) -> None:
-    """Widens the intervals that hold the truth of too few readings of whole films, to what holds 95 % of them.
+    Errors of stills alone leave out what a film adds: which frames are the quiet stance, where the bottom lies.
 
     Args:
         folder: where `corrector.npz` and its figures are; all of it is written anew.
-        table: readings that this corrector, not yet widened, gave: `validation.csv` of `screener.studio measure`.
+        table: what this corrector, calibrated on stills alone, read: `validation.csv` of `screener.studio measure`.
         testing: what the finished corrector is measured on.
     """
     figures = json.loads((folder / "corrector.json").read_text())
-    if "widened_on_films" in figures:
-        raise SystemExit("This corrector is widened already: fit it again first.")
+    if "scaled_on_films" in figures:
+        raise SystemExit("The intervals of this corrector are fitted to films already: fit it again first.")
     with table.open(encoding="utf-8") as file:
         readings = list(csv.DictReader(file))
     path = folder / "corrector.npz"
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
         about = json.loads(str(stored["about"]))
-    widened: dict[str, float] = {}
+    factors: dict[str, float] = {}
     for column, name in enumerate(TARGETS):
         rows = [row for row in readings if row["measure"] == name]
         errors = np.array([abs(float(row["value"]) - float(row["truth"])) for row in rows])
         halves = np.array([(float(row["high"]) - float(row["low"])) / 2 for row in rows])
-        ratio = np.sort(errors / halves)
-        if len(rows) and (ratio <= 1).mean() < _TOO_FEW_INSIDE:
-            rank = min(len(ratio) - 1, int(np.ceil((len(ratio) + 1) * COVERAGE)) - 1)
-            widened[name] = round(float(ratio[rank]), 2)
-            arrays["conformal"][column] *= widened[name]
+        if len(rows):
+            rank = min(len(rows) - 1, int(np.ceil((len(rows) + 1) * COVERAGE)) - 1)
+            factors[name] = round(float(np.sort(errors / halves)[rank]), 2)
+            arrays["conformal"][column] *= factors[name]
     write(path, arrays, about)
     repetitions = {(row["film"], row["repetition"]) for row in readings}
-    figures["widened_on_films"] = {"readings": len(repetitions), "factors": widened}
+    figures["scaled_on_films"] = {"readings": len(repetitions), "factors": factors}
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
     _enter_in_manifest(folder, path)
-    print(f"widened: {widened}")
+    print(f"intervals scaled: {factors}")
 
 
 def measure(corrector: KernelCorrector, samples: Samples) -> dict[str, Any]:
@@ -517,17 +513,17 @@ def card(figures: dict[str, Any], path: Path) -> str:
             doubt=figures["chosen"]["doubt"],
             table="\n".join(rows),
             curve=curve,
-            widened=_widened(figures.get("widened_on_films")),
+            scaled=_scaled(figures.get("scaled_on_films")),
             balance=_balance(figures.get("balance")),
         )
     )
 
 
-def _widened(found: dict[str, Any] | None) -> str:
+def _scaled(found: dict[str, Any] | None) -> str:
     if not found or not found["factors"]:
         return "Not done with this fit."
     told = ", ".join(f"{name} × {factor:g}" for name, factor in found["factors"].items())
-    return f"{told}; the other measures' intervals held enough ({found['readings']} repetitions)."
+    return f"{told} ({found['readings']} repetitions)."
 
 
 def _balance(found: dict[str, dict[str, float]] | None) -> str:
