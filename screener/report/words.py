@@ -73,7 +73,7 @@ def title(trial: MeasuredTrial) -> str:
 def task_doubt(trial: MeasuredTrial) -> str | None:
     """What to know where a step-down was told from the picture alone; None where the movement is known.
 
-    On rendered films that is right in 17 of 37 (docs/accuracy.md); a squat that was told was one in 30 of 30.
+    On rendered films that is right in 27 of 51 (docs/accuracy.md); a squat that was told was one in 38 of 38.
     """
     if trial.task_from == "given" or trial.task == "single_leg_squat":
         return None
