@@ -11,8 +11,9 @@ training's bodies; the test's bodies see nothing but the finished corrector.
 Stills flatter: a film is coded and filtered, and its bottoms are found a little early or late. So every interval is
 scaled, once, to what holds 95 % of the truths on whole films, other ones than those of the test:
 
-    python -m screener.studio validation --seed 31 --clips 50 --out FILMS && python -m screener.studio measure FILMS
-    python models/fit_corrector.py --films models/validation.csv --test FRAMES/test
+    python -m screener.studio validation --seed 31 --clips 50 --out FILMS      (and --seed 32 --clips 22)
+    python -m screener.studio measure FILMS --out FILMS
+    python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 """
 
 from __future__ import annotations

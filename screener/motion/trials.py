@@ -33,6 +33,9 @@ _QUIET_WITHIN_S = 15.0
 # Less deep than this part of the deepest repetition is swaying [judgement: under half, with room for a set's first].
 _SWAY_PART = 0.4
 _FEET_LEVEL_PCT = 6.0
+# After the last repetition of one leg the foot is still in the air, low in front of a step as if it stood, and is down
+# only by then [1.2 s in the sample clips].
+_FOOT_DOWN_S = 1.5
 # A foot within this part of leg length of where it was has not been lifted; in poor light its landmarks wander by up to
 # 0.016, and the lowest lifting seen moved it by 0.026 (rendered films).
 _SAME_PLACE = 0.02
@@ -84,11 +87,6 @@ class Motion:
     view: CameraView | None
     trials: tuple[Trial, ...]
     nothing_because: str | None
-
-
-# After the last repetition of one leg the foot is still in the air, low in front of a step as if it stood, and is down
-# only by then [1.2 s in the sample clips].
-_FOOT_DOWN_S = 1.5
 
 
 def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None = None) -> Motion:
