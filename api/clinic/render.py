@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -17,18 +17,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access import Permission, Principal
 from api.problems import DATABASE_AWAY, Problem
 from api.records.types import AWAY
+from screener.report.words import day_in_words
 
 __all__ = ["PageRoute", "render"]
 
 
-def _day(at: date | datetime | str | None) -> str:
-    """`22 November 2026`, also of an ISO date; an instant in UTC says its time too."""
-    if at is None:
-        return ""
-    if isinstance(at, str):
-        at = date.fromisoformat(at)
-    said = f"{at.day} {at:%B %Y}"
-    return f"{said}, {at:%H:%M} UTC" if isinstance(at, datetime) else said
+def _day(at: date | str | None) -> str:
+    """As `day_in_words`; nothing where there is no day."""
+    return day_in_words(at) if at is not None else ""
 
 
 def _in_words(identifier: str) -> str:

@@ -71,7 +71,8 @@ _UP_AGAIN = 0.4
 _SEEN_OF_DIP = 0.65
 # Hips that seem to sink for less than this are a foot that leaves the floor, or a frame's noise: nobody bends so fast.
 _BLIP_S = 0.2
-# One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second.
+# One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second, for as
+# long as makes a touch-down in the result (screener/motion/trials.py).
 _LIFTED = 0.06
 _ON_FLOOR = 0.03
 _TOUCH_S = 0.15

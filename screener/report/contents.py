@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 
 from screener.assessment import EVIDENCE_MEANS, AssessedTrial, Grade, GradedMeasurement, load_norms, load_sources
 from screener.assessment.norms import measure_words
@@ -14,6 +13,7 @@ from screener.plan import Plan, PlannedPhase
 from screener.report.words import (
     FACING,
     HEADLINE_MEASURES,
+    day_in_words,
     number,
     reading_in_words,
     short_name,
@@ -32,7 +32,6 @@ __all__ = [
     "PlanPart",
     "Table",
     "contents_of",
-    "day_in_words",
     "grade_in_words",
 ]
 
@@ -169,18 +168,6 @@ def _about(screening: Screening) -> tuple[tuple[str, str], ...]:
     rows += [("Recording", str(source.get("name", "not named"))), ("Screened", day_in_words(screening.created_at))]
     rows += [("Movement", "; ".join(title(trial) for trial in screening.trials) or "none found")]
     return tuple(rows)
-
-
-def day_in_words(created_at: str) -> str:
-    """`22 November 2026, 05:44 UTC` from ISO 8601."""
-    made = datetime.fromisoformat(created_at).astimezone(UTC)
-    return f"{made.day} {made:%B %Y, %H:%M} UTC"
-
-
-def _day_of(date_iso: str) -> str:
-    """`13 December 2026`."""
-    day = date.fromisoformat(date_iso)
-    return f"{day.day} {day:%B %Y}"
 
 
 def _said(screening: Screening) -> tuple[str, ...]:
@@ -339,7 +326,9 @@ def _plan(plan: Plan) -> PlanPart:
         if plan.running is None
         else (plan.running.why_none or f"{plan.running.says} {plan.running.go_on_when}"),
         stop_rules=tuple(line.says for line in plan.stop_rules),
-        retest=f"Next check on {_day_of(plan.retest_on)}. {plan.retest_says or ''}".strip() if plan.retest_on else None,
+        retest=f"Next check on {day_in_words(plan.retest_on)}. {plan.retest_says or ''}".strip()
+        if plan.retest_on
+        else None,
         disagreements=tuple(line.says for line in plan.disagreements),
     )
 

@@ -20,11 +20,19 @@ from screener.assessment.norms import measure_words
 from screener.errors import WrongUse
 from screener.files import write_atomically
 from screener.measures import MEASURES, MeasuredTrial, Measurement, MeasureName
-from screener.report.contents import LIMITS, Table, day_in_words
+from screener.report.contents import LIMITS, Table
 from screener.report.curves import as_svg
 from screener.report.page import inline, page_from
 from screener.report.paper import Paper, set_paper
-from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, short_name, title, unit_sign
+from screener.report.words import (
+    HEADLINE_MEASURES,
+    day_in_words,
+    number,
+    reading_in_words,
+    short_name,
+    title,
+    unit_sign,
+)
 from screener.terms import StanceSide, Task
 
 __all__ = ["Check", "Progress", "progress_of", "write_progress"]
