@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,6 +18,13 @@ from tests.clips import sample_clips
 
 #: A part (`scheduler`, `worker`) and its options.
 StartDask = Callable[..., "subprocess.Popen[bytes]"]
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def clip_named(name: str) -> Path:

@@ -7,7 +7,6 @@ import pwd
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from api.context import Service
 from api.files import Files, sha256_of
 from api.records.database import Database
 from api.settings import Settings
+from tests.conftest import free_port
 
 #: As a client of the service names it.
 BASE = "http://127.0.0.1:8000"
@@ -289,13 +289,6 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield new
     for server in made:
         server.stop()
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from api.analysis import Done, perform
-from tests.api.conftest import Server, children, free_port, work_on
+from tests.api.conftest import Server, children, work_on
 from tests.clips import reencode
-from tests.conftest import StartDask, clip_named, end_group
+from tests.conftest import StartDask, clip_named, end_group, free_port
 
 _PATIENCE_S = 300
 

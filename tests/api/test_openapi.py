@@ -21,7 +21,8 @@ from schemathesis.specs.openapi import checks
 from api.app import create_app
 from api.settings import Settings
 from tests.api.clinics import ROLES, Clinics, found_clinic
-from tests.api.conftest import BASE, free_port, in_thread
+from tests.api.conftest import BASE, in_thread
+from tests.conftest import free_port
 
 # A few for every run; `SCREENER_EXAMPLES=200` looks longer.
 _EXAMPLES = int(os.environ.get("SCREENER_EXAMPLES", "3"))

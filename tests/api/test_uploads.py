@@ -20,7 +20,8 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.context import Service
 from api.settings import Settings
-from tests.api.conftest import BASE, free_port, in_thread
+from tests.api.conftest import BASE, in_thread
+from tests.conftest import free_port
 
 _CONTENT = bytes(range(256)) * 4096  # 1 MB
 _SHA256 = hashlib.sha256(_CONTENT).hexdigest()

@@ -15,7 +15,7 @@ from screener.batch.crew import hire
 from screener.errors import ScreenerError
 from tests.batch.conftest import Study, command, results_in, run
 from tests.batch.recordings import tables_of
-from tests.conftest import StartDask, end_group
+from tests.conftest import StartDask, end_group, free_port
 
 PATIENCE_S = 300
 
@@ -40,9 +40,7 @@ def until(true: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
 
 
 def test_a_lost_scheduler_is_told_of_by_whatever_asks_it_first(start_dask: StartDask) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     scheduler = start_dask("scheduler", "--host", "127.0.0.1", "--port", str(port))
     until(listening(port), scheduler)
     with hire(scheduler=f"tcp://127.0.0.1:{port}") as crew:
@@ -53,9 +51,7 @@ def test_a_lost_scheduler_is_told_of_by_whatever_asks_it_first(start_dask: Start
 
 
 def test_a_lost_worker_and_a_lost_scheduler(study: Study, tmp_path: Path, start_dask: StartDask) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     scheduler_options = ("--host", "127.0.0.1", "--port", str(port))
     worker_options = (address, "--nthreads", "1", "--local-directory", str(tmp_path / "scratch"))

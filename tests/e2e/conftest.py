@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from screener.video import Picture
+from tests.conftest import free_port
 
 __all__ = ["FLAGS", "Server", "check_accessible", "check_asked_nobody_else", "write_mjpeg"]
 
@@ -57,7 +57,7 @@ class Server:
 
     def start(self) -> None:
         """Starts it, and waits until it answers."""
-        self.port = self.port or _free_port()
+        self.port = self.port or free_port()
         log = self.data_dir.parent / f"server-{self.port}.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -92,12 +92,6 @@ class Server:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(_STOP_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture
