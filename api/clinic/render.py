@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api.access import Permission, Principal
 from api.problems import DATABASE_AWAY, Problem
 from api.records.types import AWAY
-from screener.report.words import day_in_words
+from screener.days import day_in_words
 
 __all__ = ["PageRoute", "render"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from screener.assessment import EVIDENCE_MEANS, AssessedTrial, Grade, GradedMeasurement, load_norms, load_sources
 from screener.assessment.norms import measure_words
 from screener.assessment.rubrics import RubricScore, load_rubrics
+from screener.days import day_in_words
 from screener.measures import MEASURES, MeasuredTrial, MeasureName, NotMeasured
 from screener.plan import Plan, PlannedPhase
 from screener.report.words import (
     FACING,
     HEADLINE_MEASURES,
-    day_in_words,
     number,
     reading_in_words,
     short_name,

@@ -17,6 +17,7 @@ from matplotlib.patches import Patch
 from screener.assessment import load_norms, trials_from_json
 from screener.assessment.comparisons import Comparison, compare_days
 from screener.assessment.norms import measure_words
+from screener.days import day_in_words
 from screener.errors import WrongUse
 from screener.files import write_atomically
 from screener.measures import MEASURES, MeasuredTrial, Measurement, MeasureName
@@ -26,7 +27,6 @@ from screener.report.page import inline, page_from
 from screener.report.paper import Paper, set_paper
 from screener.report.words import (
     HEADLINE_MEASURES,
-    day_in_words,
     number,
     reading_in_words,
     short_name,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-
 from screener.assessment.norms import measure_words
 from screener.assessment.patterns import TASK_WORDS
 from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
@@ -12,7 +10,6 @@ from screener.terms import StanceSide
 __all__ = [
     "FACING",
     "HEADLINE_MEASURES",
-    "day_in_words",
     "leg_in_words",
     "number",
     "reading_in_words",
@@ -84,16 +81,6 @@ def task_doubt(trial: MeasuredTrial) -> str | None:
         f"That this was a {TASK_WORDS[trial.task]} is told from where the free foot goes. The other step-down, and a "
         "squat with that foot low in front, look much the same: name the movement to be sure."
     )
-
-
-def day_in_words(at: date | str) -> str:
-    """`22 November 2026`, of a day or its ISO 8601; an instant says its time too: `22 November 2026, 05:44 UTC`."""
-    if isinstance(at, str):
-        at = datetime.fromisoformat(at) if "T" in at else date.fromisoformat(at)
-    if not isinstance(at, datetime):
-        return f"{at.day} {at:%B %Y}"
-    made = at.astimezone(UTC) if at.tzinfo is not None else at
-    return f"{made.day} {made:%B %Y, %H:%M} UTC"
 
 
 def _capital(text: str) -> str:

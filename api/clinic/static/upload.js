@@ -10,7 +10,7 @@ if (form) {
   const button = form.querySelector("button");
   let chosen = [];
 
-  files.addEventListener("change", () => {
+  function show() {
     chosen = [...files.files].map((file) => {
       const row = template.content.firstElementChild.cloneNode(true);
       row.querySelector(".file").textContent = `${file.name}, ${(file.size / 1e6).toFixed(1)} MB`;
@@ -22,7 +22,10 @@ if (form) {
     });
     list.replaceChildren(...chosen.map(({ row }) => row));
     button.disabled = chosen.length === 0;
-  });
+  }
+
+  files.addEventListener("change", show);
+  show(); // files chosen before this script ran, or kept by the browser over a reload
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
