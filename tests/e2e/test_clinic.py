@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from api.accounts.first_admin import make_admin
 from api.settings import Settings
@@ -192,6 +192,21 @@ def test_the_day_of_a_clinic(clinic: tuple[Server, str], open_page: Callable[...
     check_asked_nobody_else(page, server)
     # One sign-in was wrong on purpose; nothing else was refused, and no script complained.
     assert [said for said in page.complaints if "401" not in said] == []  # type: ignore[attr-defined]
+
+
+def test_what_is_typed_never_gets_into_an_address(
+    clinic: tuple[Server, str], open_browser: Callable[..., Browser]
+) -> None:
+    """A form that is sent before its script ran, or without one, goes nowhere."""
+    server, _ = clinic
+    page = open_browser().new_context(java_script_enabled=False).new_page()
+    page.goto(f"{server.url}/clinic/sign-in")
+    page.get_by_label("E-mail address").fill("ada@clinic.example")
+    page.get_by_label("Password").fill(_PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_timeout(500)
+    assert page.url == f"{server.url}/clinic/sign-in"
 
 
 def test_an_admin_invites_people_and_makes_keys(clinic: tuple[Server, str], open_page: Callable[..., Page]) -> None:

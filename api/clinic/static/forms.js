@@ -1,9 +1,10 @@
 // Sends forms to the API as JSON and says what came of it, beside the field where that is known.
 //
-//   <form data-send="POST /v1/subjects" data-then="/clinic/subjects/{id}">
+//   <form method="dialog" data-send="POST /v1/subjects" data-then="/clinic/subjects/{id}">
 //     <input name="height_m" data-type="number">      names with dots make objects within objects
 //     <p class="error" role="alert" hidden></p>
 //
+// method="dialog": sent before this script ran, the form goes nowhere, and no name or password into an address.
 // data-then: where to go when it is done ({field} comes from the answer), or "reload".
 // data-show: a field of the answer to show, once, in the form's .shown; a path is shown as a whole address.
 // data-empty="null": what is left empty is sent as null and so taken away; else it is left out.
