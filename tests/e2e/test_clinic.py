@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api.accounts.first_admin import make_admin
 from api.settings import Settings
@@ -85,9 +85,14 @@ def test_the_day_of_a_clinic(clinic: tuple[Server, str], open_page: Callable[...
     check_accessible(page)
     page.get_by_role("button", name="Record the consent").click()
 
-    # Two recordings of two days, one of them with its leg given.
+    # Two recordings of two days, one of them with its leg given; chosen before the page's script has come.
     clips = [clip_named("sls_right_drop_and_valgus"), clip_named("sls_left_steady")]
+    expect(page.get_by_label("Video files")).to_be_visible()
+    late: list[Route] = []
+    page.route("**/upload.js*", lambda route: late.append(route), times=1)
+    page.reload(wait_until="commit")
     page.get_by_label("Video files").set_input_files(clips)
+    late.pop().continue_()
     page.get_by_label(f"Recorded on: {clips[0].name}").fill("2026-10-01")
     page.get_by_label(f"Leg stood on: {clips[1].name}").select_option("left")
     check_accessible(page)
