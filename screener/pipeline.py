@@ -25,7 +25,7 @@ from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
 from screener.pose.bundles import installed_models
 from screener.screening import Screening, Subject
 from screener.terms import Side, Task
-from screener.video import VideoSource, open_video
+from screener.video import VideoSource, calmed, open_video
 
 __all__ = ["Progress", "Settings", "plan_for", "screen", "screen_track", "times_to_look_closely", "with_plan"]
 
@@ -84,6 +84,7 @@ def screen(
         with open_video(video, mirrored=settings.mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
             return screen(source, settings, progress=progress)
 
+    video = calmed(video)
     tell = progress or (lambda what, share: None)
     duration_s = video.info.duration_s or 0.0
     if already:

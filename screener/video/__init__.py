@@ -1,6 +1,7 @@
 """Frames with their true times, from a file or pushed live, and back into a file."""
 
 from screener.video.frames import Frame, Picture, PushedFrames, VideoInfo, VideoSource, Window
+from screener.video.noise import calmed
 from screener.video.reading import MIN_DURATION_S, VideoFile, open_video
 from screener.video.writing import Codec, VideoWriter, write_video
 
@@ -15,6 +16,7 @@ __all__ = [
     "VideoSource",
     "VideoWriter",
     "Window",
+    "calmed",
     "open_video",
     "write_video",
 ]
