@@ -37,9 +37,14 @@ _ALOFT = 0.15
 # down; in a step-down to the front it stays as low as the other.
 _ELSEWHERE = 0.08
 
-# Feet at one level (part of leg length) that both stay put: the person stands on both.
+# Feet at one level (part of leg length) that both stay put, side by side, with the hips between them: the person stands
+# on both. Ankles nearer to each other than this belong to feet of which one is before the other [two feet touch at
+# about 0.1]; hips nearer to one foot than this part of the way to the other are over that foot: nobody can stand on
+# one leg otherwise.
 _LEVEL = 0.06
 _BOTH_STILL = 0.05
+_SIDE_BY_SIDE = 0.12
+_OVER_FOOT = 0.25
 
 # A body is up where no more than this part of the dip is left: a tenth is above what hips sway while standing.
 _UP = 0.1
@@ -180,16 +185,21 @@ def _dip(
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
     from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
     elsewhere = float(np.hypot(*(from_stance[right] - from_stance[left])))
-    both_feet = max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL
+    hips = float(joints.middle("hip")[at, 0] - joints.of(stance, "ankle")[at, 0]) / float(joints.leg_px[at])
+    wide = abs(float(apart[0])) >= _SIDE_BY_SIDE
+    over = hips / float(apart[0]) if wide else np.nan  # 0: over this foot, 1: over the other
+    both_feet = (
+        max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL and bool(_OVER_FOOT < over < 1 - _OVER_FOOT)
+    )
     decided: StanceSide = stance
     if both_feet:
         decided = "unknown"
     elif _stiller(moved[free], moved[stance]):
         return None
     elif not _stiller(moved[stance], moved[free]):
-        if rise < -_ALOFT:
+        if rise < -_ALOFT or (over > 1 - _OVER_FOOT and given is None):
             return None
-        decided = stance if given is not None or rise > _ALOFT else "unknown"
+        decided = stance if given is not None or rise > _ALOFT or over < _OVER_FOOT else "unknown"
     return Dip(
         float(times_s[start]),
         bottom_s,
