@@ -28,6 +28,8 @@ _STILL = 0.12
 # leg length; 0.01–0.04 on the sample clips), or movement does not tell which it is.
 _STILLER = 1.25
 _STILLER_BY = 0.02
+_STILL_DEEP = 0.2
+_STILLER_DEEP = 2.0
 
 # Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
 # leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
@@ -177,7 +179,8 @@ def _dip(
         int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
     )
     moved = {each: _movement(joints, each, near) for each in ("left", "right")}
-    if not moved[stance] <= _STILL:
+    # Deep in a squat the ankle of the stance foot wanders in the landmarks, far less than the other still.
+    if not moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP)):
         return None
     at = offset + peak
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
