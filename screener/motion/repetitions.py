@@ -12,7 +12,7 @@ from screener.motion.filtering import fill_gaps
 from screener.motion.signals import Joints
 from screener.terms import Side, StanceSide, Task, other_side
 
-__all__ = ["Dip", "find_dips"]
+__all__ = ["Dip", "find_dips", "movement"]
 
 # How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
 _SMALLEST_DIP = 0.022
@@ -178,7 +178,7 @@ def _dip(
         int(np.searchsorted(joints.times_s, max(times_s[start], bottom_s - 1.0))),
         int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
     )
-    moved = {each: _movement(joints, each, near) for each in ("left", "right")}
+    moved = {each: movement(joints, each, near) for each in ("left", "right")}
     # Deep in a squat the ankle of the stance foot wanders in the landmarks, far less than the other still.
     if not moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP)):
         return None
@@ -191,9 +191,7 @@ def _dip(
     hips = float(joints.middle("hip")[at, 0] - joints.of(stance, "ankle")[at, 0]) / float(joints.leg_px[at])
     wide = abs(float(apart[0])) >= _SIDE_BY_SIDE
     over = hips / float(apart[0]) if wide else np.nan  # 0: over this foot, 1: over the other
-    both_feet = (
-        max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL and bool(_OVER_FOOT < over < 1 - _OVER_FOOT)
-    )
+    both_feet = max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL and bool(_OVER_FOOT < over < 1 - _OVER_FOOT)
     decided: StanceSide = stance
     if both_feet:
         decided = "unknown"
@@ -258,7 +256,7 @@ def _vertex(times_s: NDArray[np.float64], signal: NDArray[np.float64], peak: int
     return float(times_s[peak]) + vertex
 
 
-def _movement(joints: Joints, side: Side, near: slice) -> float:
+def movement(joints: Joints, side: Side, near: slice | NDArray[np.intp]) -> float:
     """How far an ankle moves within some frames (5th to 95th percentile), as part of leg length; inf if unseen."""
     points = joints.of(side, "ankle")[near] / joints.leg_px[near, None]
     points = points[np.isfinite(points).all(axis=1)]

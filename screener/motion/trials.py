@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.motion.repetitions import Dip, find_dips
+from screener.motion.repetitions import Dip, find_dips, movement
 from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
 from screener.motion.view import CameraView, assess_view, with_yaw
 from screener.pose import PoseTrack
@@ -101,7 +101,8 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     if not np.isfinite(joints.leg_px).any():
         return Motion(joints, None, (), "Nobody could be found in the picture. Show the whole body, head to feet.")
     dips = find_dips(joints, side)
-    if side is None and track.found.any() and track.flipped[track.found].mean() > _MOST_SWAPPED:
+    may_tell = not (track.found.any() and track.flipped[track.found].mean() > _MOST_SWAPPED)
+    if side is None and not may_tell:
         dips = [replace(dip, stance_side="unknown") for dip in dips]
     sets = _sets(dips)
     found = track.found
@@ -110,7 +111,8 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     trials = tuple(
         trial
         for i, members in enumerate(sets)
-        if (trial := _trial(joints, members, sets[i - 1][-1].end_s + _FOOT_DOWN_S if i else 0.0, task)) is not None
+        if (trial := _trial(joints, members, sets[i - 1][-1].end_s + _FOOT_DOWN_S if i else 0.0, task, side, may_tell))
+        is not None
     )
     reason = None
     if not view.frontal or not any(rep.counted for trial in trials for rep in trial.repetitions):
@@ -176,10 +178,14 @@ def _repeated(members: list[Dip]) -> list[Dip]:
     return [dip for dip in members if not (dip.steps and dip.depth < _STEPPING_PART * usual)]
 
 
-def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> Trial | None:
+def _trial(
+    joints: Joints, members: list[Dip], after_s: float, task: Task | None, side: Side | None, may_tell: bool
+) -> Trial | None:
     members = _repeated(members)
     # One repetition whose foot could not be told is over the foot of the others of its set.
     stance: StanceSide = next((dip.stance_side for dip in members if dip.stance_side != "unknown"), "unknown")
+    if side is None and may_tell:
+        stance = _left_standing(joints, members, after_s) or stance
     drawn: Side = stance if stance != "unknown" else "left"
     quiet = _quiet_stance(joints, drawn, members, after_s)
     standing = slice(*np.searchsorted(joints.times_s, [quiet.start_s - 1e-6, quiet.end_s + 1e-6]))
@@ -197,6 +203,38 @@ def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None
     if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
         return None
     return Trial(chosen, "given" if task else "detected", stance, quiet, repetitions, signals)
+
+
+# The free foot is lifted before a set and set down after it; within this time it has moved by more than this part of
+# leg length, and so many times further than the foot that is left standing [judgement: 0.11 to 0.2 and four times or
+# more on rendered films].
+_LIFTED_WITHIN_S = 2.5
+_LIFTED_BY = 0.08
+_LIFTED_TIMES = 2.5
+
+
+def _left_standing(joints: Joints, members: list[Dip], after_s: float) -> Side | None:
+    """The foot that stays where it is while the other is lifted before a set or set down after it, if that is seen.
+
+    Deep in a squat the landmarks of a stance foot may wander further than those of a foot held still in the air;
+    between the repetitions they do not.
+    """
+    times_s = joints.times_s
+    about = (times_s >= max(after_s, members[0].start_s - _LIFTED_WITHIN_S)) & (
+        times_s <= members[-1].end_s + _LIFTED_WITHIN_S
+    )
+    for dip in members:
+        about &= (times_s < dip.start_s) | (times_s > dip.end_s)
+    rows = np.flatnonzero(about)
+    moved = {side: movement(joints, side, rows) for side in _SIDES}
+    for side in _SIDES:
+        lifted = moved[other_side(side)]
+        if np.isfinite(lifted) and lifted >= max(_LIFTED_BY, _LIFTED_TIMES * moved[side]):
+            return side
+    return None
+
+
+_SIDES: tuple[Side, Side] = ("left", "right")
 
 
 def _no_swaying(members: list[Dip]) -> list[Dip]:
@@ -316,9 +354,15 @@ _STAYS_PCT = 2.0
 _TOUCH_S = 0.15
 
 
-def _touch_downs(signals: StanceSignals, dip: Dip) -> int:
-    """How often the free foot came down to the floor and stayed for a moment, during a squat."""
+def _touch_downs(signals: StanceSignals, dip: Dip) -> int | None:
+    """How often the free foot came down to the floor and stayed for a moment, during a squat.
+
+    None where it is as low before and after it, too: a foot held low in front looks as if it stood.
+    """
     length = dip.end_s - dip.start_s
+    ends = [signals.window(at - _TOUCH_S, at + _TOUCH_S) for at in (dip.start_s, dip.end_s)]
+    if all(_median(signals.free_ankle_rise_pct[end]) < _ON_FLOOR_PCT + _STAYS_PCT for end in ends):
+        return None
     window = signals.window(dip.start_s + 0.15 * length, dip.end_s - 0.15 * length)
     times_s, rise = signals.times_s[window], signals.free_ankle_rise_pct[window]
     low = np.concatenate([[False], rise < _ON_FLOOR_PCT, [False]])

@@ -285,7 +285,7 @@ def test_a_foot_that_stays_is_the_stance_foot_even_when_the_other_hangs_still() 
 
 def test_where_the_feet_do_not_tell_the_side_is_unknown_and_a_given_one_is_believed() -> None:
     # Both feet stay, one a little higher: on a ledge, or in the air.
-    track = perform(on_both(2.0), squat("left", times=3, rise=0.1))
+    track = perform(on_both(2.0, rise=0.1), squat("left", times=3, rise=0.1))
     motion = read_motion(track)
     trial = only_trial(motion)
     assert trial.stance_side == "unknown"
