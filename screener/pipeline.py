@@ -84,18 +84,19 @@ def screen(
         with open_video(video, mirrored=settings.mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
             return screen(source, settings, progress=progress)
 
-    video = calmed(video)
     tell = progress or (lambda what, share: None)
     duration_s = video.info.duration_s or 0.0
     if already:
-        track = already[0]
+        track, warnings = already[0], video.warnings
     else:
+        calm = calmed(video)
         with PoseEstimator("full") as estimator:
             track = estimator.track(
-                video, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
+                calm, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
             )
+        warnings = calm.warnings
     track = mend_left_right_flips(track)
-    track = replace(track, source=_source(video), warnings=track.warnings).with_warnings(*video.warnings)
+    track = replace(track, source=_source(video), warnings=track.warnings).with_warnings(*warnings)
 
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)

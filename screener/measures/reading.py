@@ -335,7 +335,11 @@ def _over_time(trial: Trial, rep: Repetition, joints: Joints, view: CameraView) 
         name: _reading(name, raw_estimate(name, value, view.yaw_deg)) for name, value in values.items()
     }
     found["foot_touchdowns"] = (
-        NotMeasured("In a step-down the foot is meant to touch the floor.")
+        NotMeasured(
+            "The free foot is held so low that it looks the same on the floor."
+            if trial.task == "single_leg_squat"
+            else "In a step-down the foot is meant to touch the floor."
+        )
         if rep.touched_down is None
         else Measurement(rep.touched_down, rep.touched_down, rep.touched_down, MEASURES["foot_touchdowns"])
     )

@@ -55,7 +55,8 @@ _MOST_SWAPPED = 0.25
 class Repetition:
     """One repetition. `excluded_because` is None exactly where `counted` is true.
 
-    `touched_down` counts how often the free foot came to the floor (in squats only; a step-down is meant to).
+    `touched_down` counts how often the free foot came to the floor; None in a step-down, which is meant to, and where
+    the foot is so low all the time that it cannot be told.
     """
 
     index: int

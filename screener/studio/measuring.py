@@ -148,6 +148,7 @@ def _plain(screening: Screening) -> Sequence[MeasuredTrial]:
 
 def write_tables(folder: Path, films: Sequence[Film], readings: Sequence[Reading]) -> None:
     """`validation_films.csv` and `validation.csv`."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, rows in (("validation_films.csv", films), ("validation.csv", readings)):
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             table = [asdict(row) for row in rows]

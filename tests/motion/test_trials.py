@@ -13,7 +13,7 @@ from screener.motion.repetitions import find_dips
 from screener.motion.signals import Joints
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, Task, other_side
-from tests.figures import Figure, Step, lift, mirrored, on_both, perform, squat, step_down
+from tests.figures import LEG_PX, Figure, Step, lift, mirrored, on_both, perform, squat, step_down
 
 SIDES: tuple[Side, Side] = ("left", "right")
 
@@ -281,6 +281,30 @@ def test_a_foot_that_stays_is_the_stance_foot_even_when_the_other_hangs_still() 
     for noise_px in (0.0, 0.5, 1.5):
         trial = only_trial(read_motion(perform(squats_on("right", rise=0.25), noise_px=noise_px)))
         assert (trial.stance_side, trial.task) == ("right", "single_leg_squat")
+
+
+@pytest.mark.parametrize("stance", SIDES)
+def test_the_foot_that_stays_when_the_other_is_lifted_is_the_stance_foot(stance: Side) -> None:
+    # Held low in front the free foot is level with the stance foot, nearly in line with it, and as still.
+    before = Figure(stance, rise=0.01, aside=0.05)
+    put_forward = [(0.0, Figure(stance)), (0.5, before), (1.5, before)]
+    track = perform(on_both(2.0), put_forward, squat(stance, times=3, rise=0.01, aside=0.05), noise_px=0.5)
+    motion = read_motion(track)
+    trial = only_trial(motion)
+    assert (trial.stance_side, trial.quiet_stance.kind) == (stance, "bilateral")
+    assert why_not(motion) == [None] * 3
+    # Whether it was on the floor meanwhile nobody can see.
+    assert [rep.touched_down for rep in trial.repetitions] == [None] * 3
+
+
+def test_a_stance_ankle_that_wanders_in_a_deep_squat_is_followed() -> None:
+    deep = {"deg": 85.0, "rise": 0.35}
+    track = perform(on_both(1.0), lift("left"), squat("left", times=2, **deep))
+    px = track.image_px.copy()
+    low = np.abs(px[:, Landmark.LEFT_HIP, 1] - px[:, Landmark.LEFT_HIP, 1].min())
+    px[:, Landmark.LEFT_ANKLE, 1] += 0.15 * LEG_PX * low / low.max()
+    px[:, Landmark.RIGHT_ANKLE, 1] -= 0.4 * LEG_PX * low / low.max()
+    assert why_not(read_motion(replace(track, image_px=px))) == [None] * 2
 
 
 def test_where_the_feet_do_not_tell_the_side_is_unknown_and_a_given_one_is_believed() -> None:
