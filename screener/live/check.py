@@ -21,7 +21,7 @@ from screener.pipeline import Progress, Settings, screen, times_to_look_closely
 from screener.pose import Follower, PoseEstimator, PoseTrack, mend_left_right_flips
 from screener.screening import Screening
 from screener.terms import Side
-from screener.video import Frame
+from screener.video import Frame, LiveCalmer
 
 __all__ = ["Answer", "LiveCheck"]
 
@@ -64,6 +64,7 @@ class LiveCheck:
         self.recording = Recording()
         self._estimator = PoseEstimator("full")
         self._follower = Follower(self._estimator)
+        self._calmer = LiveCalmer()
         self._closely = _CloserLook(Settings(task=self.course.task))
         self.size_px = (1, 1)
         self._index = 0
@@ -84,7 +85,7 @@ class LiveCheck:
         self._last_s = time_s
         rgb = picture_of(jpeg)
         decoded = perf_counter()
-        row = self._follower.next(Frame(self._index, time_s, rgb))
+        row = self._follower.next(self._calmer.next(Frame(self._index, time_s, rgb)))
         self._index += 1
         people = None
         if self.guidance.stage == "placing" and time_s - self._counted_s > _COUNT_PEOPLE_EVERY_S:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from screener.errors import WrongUse
 from screener.video.frames import Frame, Picture, VideoInfo, VideoSource, Window, checked_windows
 
-__all__ = ["NOISY", "CalmedSource", "calmed", "noise_of"]
+__all__ = ["NOISY", "CalmedSource", "LiveCalmer", "calmed", "noise_of"]
 
 #: From here on pictures are averaged: a standard deviation of each colour, in steps of 255. Of 98 rendered films 23 of
 #: the 24 in poor light have 1.2 or more, and 73 of the 74 others less than 1.1.
@@ -112,6 +112,36 @@ class CalmedSource:
                 yield frame
 
 
+class LiveCalmer:
+    """Calms pictures as they come: the same averages, of those before alone, so that nothing waits."""
+
+    def __init__(self) -> None:
+        self._before: deque[_Held] = deque(maxlen=_EACH_WAY)
+        self._last: Frame | None = None
+        self._changes: deque[float] = deque(maxlen=_CHANGES)
+        self._count = 0
+
+    def next(self, frame: Frame) -> Frame:
+        """The frame itself where the pictures are clear so far; else its average with those before it."""
+        last, self._last = self._last, frame
+        if last is not None and last.rgb.shape == frame.rgb.shape and self._count % _CHANGE_EVERY == 0:
+            self._changes.append(_change(last.rgb, frame.rgb))
+        self._count += 1
+        noise = float(np.median(self._changes)) if self._changes else 0.0
+        if noise < NOISY:
+            self._before.clear()
+            return frame
+        held = _held(frame)
+        calm = _with_near(held, self._before, noise)
+        self._before.append(held)
+        return calm
+
+
+# How noisy a live view is: the median of so many of its latest changes, of which one in so many pictures is looked at.
+_CHANGES = 9
+_CHANGE_EVERY = 10
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
     """A frame, and its picture in means of squares."""
@@ -120,33 +150,39 @@ class _Held:
     squares: _Values
 
 
+def _held(frame: Frame) -> _Held:
+    height, width = frame.rgb.shape[:2]
+    size = max(1, width // _SQUARE_PX), max(1, height // _SQUARE_PX)
+    return _Held(frame, cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32))
+
+
 def _averaged(frames: Iterable[Frame], noise: float) -> Iterator[Frame]:
     before: deque[_Held] = deque(maxlen=_EACH_WAY)
     ahead: deque[_Held] = deque()
 
     def next_one() -> Frame:
         centre = ahead.popleft()
-        near = [each for each in (*before, *ahead) if abs(each.frame.time_s - centre.frame.time_s) <= _REACH_S]
+        calm = _with_near(centre, (*before, *ahead), noise)
         before.append(centre)
-        return replace(centre.frame, rgb=_mean(centre, near, noise))
+        return calm
 
     for frame in frames:
-        height, width = frame.rgb.shape[:2]
-        size = max(1, width // _SQUARE_PX), max(1, height // _SQUARE_PX)
-        ahead.append(_Held(frame, cv2.resize(frame.rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32)))
+        ahead.append(_held(frame))
         if len(ahead) > _EACH_WAY:
             yield next_one()
     while ahead:
         yield next_one()
 
 
-def _mean(centre: _Held, near: Sequence[_Held], noise: float) -> Picture:
-    """The mean of a picture and its neighbours, a neighbour counting for less where it differs by more than noise."""
+def _with_near(centre: _Held, others: Iterable[_Held], noise: float) -> Frame:
+    """A frame averaged with others near in time, each counting for less where it differs by more than noise."""
     height, width = centre.frame.rgb.shape[:2]
     mean, weight = centre.frame.rgb, np.ones((height, width), dtype=np.float32)
-    for other in near:
+    for other in others:
+        if abs(other.frame.time_s - centre.frame.time_s) > _REACH_S or other.frame.rgb.shape != mean.shape:
+            continue
         unlike = np.abs(other.squares - centre.squares).max(axis=2) / (_UNLIKE * noise)
         share = cv2.resize(np.exp(-(unlike**2)), (width, height), interpolation=cv2.INTER_LINEAR)
         mean = np.asarray(cv2.blendLinear(mean, other.frame.rgb, weight, share), dtype=np.uint8)
         weight += share
-    return mean
+    return replace(centre.frame, rgb=mean)

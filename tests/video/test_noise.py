@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from screener.pose import Landmark, PoseEstimator
-from screener.video import Picture, PushedFrames, calmed, open_video
+from screener.video import Frame, LiveCalmer, Picture, PushedFrames, calmed, open_video
 from screener.video.noise import CalmedSource, noise_of
 from tests.conftest import clip_named
 
@@ -109,3 +109,16 @@ def test_joints_are_found_more_steadily_in_grainy_pictures() -> None:
     calm = unsteady_px(calmed(source).read_windows([(0.0, 3.0)]))
     print(f"grainy {plain:.2f} px, calmed {calm:.2f} px")
     assert calm < 0.85 * plain
+
+
+def test_live_pictures_are_calmed_by_those_before_them_once_they_prove_grainy() -> None:
+    truth = _scene(40)
+    for sigma, left in ((6.0, 0.7), (0.0, 1.0)):
+        calmer = LiveCalmer()
+        grainy = _grainy(truth, sigma)
+        calm = [calmer.next(Frame(n, n / 20.0, rgb)).rgb for n, rgb in enumerate(grainy)]
+        off = np.stack(calm[-10:]).astype(float) - truth[0]
+        assert off.std() <= left * sigma
+    # A camera that changes its size is no reason to fail.
+    other = np.zeros((60, 80, 3), dtype=np.uint8)
+    assert calmer.next(Frame(40, 2.0, other)).rgb is other
