@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
 from screener.motion.filtering import fill_gaps
@@ -16,6 +17,10 @@ __all__ = ["Dip", "find_dips", "movement"]
 
 # How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
 _SMALLEST_DIP = 0.022
+
+# A foot that is stood on stays, but its landmark is drawn along by what the other leg does: by as much as the hips sink
+# in a shallow squat. So the hips are measured against where it mostly is over this long.
+_STANDS_S = 3.0
 
 # A repetition is between these; a slower one is a pause, a faster one is a bounce.
 _SHORTEST_S = 0.5
@@ -128,15 +133,14 @@ _SIDES: tuple[Side, Side] = ("left", "right")
 
 def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
     times_s = joints.times_s
-    ankle = joints.of(stance, "ankle")
-    sinking = fill_gaps(times_s, (joints.middle("hip")[:, 1] - ankle[:, 1]) / joints.leg_px)
+    step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
+    floor = _running_median(joints.of(stance, "ankle")[:, 1], round(_STANDS_S / step))
+    sinking = fill_gaps(times_s, (joints.middle("hip")[:, 1] - floor) / joints.leg_px)
     dips = []
     for start, stop in _runs(np.isfinite(sinking)):
         if stop - start < 5:
             continue
         signal = sinking[start:stop]
-        seconds = times_s[start:stop]
-        step = float(np.median(np.diff(seconds)))
         span = max(3, round(2 * _LONGEST_HALF_S / step))
         peaks, found = find_peaks(
             signal, prominence=_SMALLEST_DIP, distance=max(1, round(_SHORTEST_S / step)), wlen=span | 1
@@ -153,6 +157,16 @@ def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
             if dip is not None:
                 dips.append(dip)
     return dips
+
+
+def _running_median(values: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
+    """The median of so many frames about each; what is missing is drawn through."""
+    good = np.isfinite(values)
+    if not good.any():
+        return values
+    places = np.arange(len(values))
+    whole = np.interp(places, places[good], values[good])
+    return np.asarray(median_filter(whole, max(1, frames) | 1, mode="nearest"), dtype=np.float64)
 
 
 def _dip(
@@ -198,7 +212,7 @@ def _dip(
     elif _stiller(moved[free], moved[stance]):
         return None
     elif not _stiller(moved[stance], moved[free]):
-        if rise < -_ALOFT or (over > 1 - _OVER_FOOT and given is None):
+        if rise < -_ALOFT or (given is None and rise < _ALOFT and over > 1 - _OVER_FOOT):
             return None
         decided = stance if given is not None or rise > _ALOFT or over < _OVER_FOOT else "unknown"
     return Dip(

@@ -154,7 +154,9 @@ def test_the_quiet_stance_is_what_the_drop_is_counted_from() -> None:
 
 
 def test_what_is_not_counted_is_not_measured_and_says_why() -> None:
-    track = perform(on_both(2.0), lift("left"), squat("left"), squat("left", deg=24.0), squat("left"))
+    track = perform(
+        on_both(2.0), lift("left"), squat("left"), squat("left", deg=25.0, drop_deg=0.0, fppa_deg=0.0), squat("left")
+    )
     trial = measured(track)
     shallow = trial.repetitions[1]
     assert set(shallow.measures) == set(MEASURES)

@@ -193,7 +193,7 @@ def test_standing_still_is_no_repetition() -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"deg": 24.0}, "too shallow"),
+        ({"deg": 25.0, "drop_deg": 0.0, "fppa_deg": 0.0}, "too shallow"),
         ({"seconds": 0.7}, "too fast"),
         ({"touch": True}, "foot touched down"),
     ],
@@ -246,7 +246,7 @@ def test_where_every_movement_touches_the_floor_a_step_down_is_thought_of() -> N
 
 
 def test_where_none_counts_the_reason_is_told() -> None:
-    motion = read_motion(perform(squats_on("left", deg=24.0)))
+    motion = read_motion(perform(squats_on("left", deg=25.0, drop_deg=0.0, fppa_deg=0.0)))
     assert motion.nothing_because == "3 movements were seen, but none could be counted: too shallow."
     alone = read_motion(perform(on_both(2.0), lift("left"), squat("left", seconds=0.7)))
     assert alone.nothing_because == "One movement was seen, but it could not be counted: too fast."
@@ -305,6 +305,17 @@ def test_a_stance_ankle_that_wanders_in_a_deep_squat_is_followed() -> None:
     px[:, Landmark.LEFT_ANKLE, 1] += 0.15 * LEG_PX * low / low.max()
     px[:, Landmark.RIGHT_ANKLE, 1] -= 0.4 * LEG_PX * low / low.max()
     assert why_not(read_motion(replace(track, image_px=px))) == [None] * 2
+
+
+def test_a_shallow_squat_is_counted_where_the_other_leg_draws_the_ankle_along() -> None:
+    # As far as the hips sink the landmark of the stance ankle sinks too, as if nothing had happened.
+    track = perform(squats_on("left", deg=50.0, drop_deg=0.0))
+    px = track.image_px.copy()
+    hips = px[:, [Landmark.LEFT_HIP, Landmark.RIGHT_HIP], 1].mean(axis=1)
+    px[:, Landmark.LEFT_ANKLE, 1] += 0.7 * (hips - np.median(hips[:60]))
+    trial = only_trial(read_motion(replace(track, image_px=px)))
+    assert [rep.counted for rep in trial.repetitions] == [True] * 3
+    assert_allclose(bottoms_s(trial), BOTTOMS_S, atol=0.1)
 
 
 def test_where_the_feet_do_not_tell_the_side_is_unknown_and_a_given_one_is_believed() -> None:
