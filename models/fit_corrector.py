@@ -343,7 +343,8 @@ def calibrate(corrector: KernelCorrector, target_mean: _Values, samples: Samples
 
 
 def fit_intervals_to_films(folder: Path, table: Path, testing: Samples) -> None:
-    """Scales every measure's interval to what holds the truth in 95 % of the readings of whole films.
+    """Takes out what the readings of whole films are off on average, and scales every measure's interval to what then
+    holds the truth in 95 % of them.
 
     Errors of stills alone leave out what a film adds: which frames are the quiet stance, where the bottom lies.
 
@@ -362,22 +363,25 @@ def fit_intervals_to_films(folder: Path, table: Path, testing: Samples) -> None:
         arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
         about = json.loads(str(stored["about"]))
     factors: dict[str, float] = {}
+    offsets: dict[str, float] = {}
     for column, name in enumerate(TARGETS):
         rows = [row for row in readings if row["measure"] == name]
-        errors = np.array([abs(float(row["value"]) - float(row["truth"])) for row in rows])
+        errors = np.array([float(row["value"]) - float(row["truth"]) for row in rows])
         halves = np.array([(float(row["high"]) - float(row["low"])) / 2 for row in rows])
         if len(rows):
             rank = min(len(rows) - 1, int(np.ceil((len(rows) + 1) * COVERAGE)) - 1)
-            factors[name] = round(float(np.sort(errors / halves)[rank]), 2)
+            offsets[name] = round(float(errors.mean()), 2)
+            factors[name] = round(float(np.sort(np.abs(errors - offsets[name]) / halves)[rank]), 2)
+            arrays["target_mean"][column] -= offsets[name]
             arrays["conformal"][column] *= factors[name]
     write(path, arrays, about)
     repetitions = {(row["film"], row["repetition"]) for row in readings}
-    figures["scaled_on_films"] = {"readings": len(repetitions), "factors": factors}
+    figures["scaled_on_films"] = {"readings": len(repetitions), "offsets": offsets, "factors": factors}
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
     _enter_in_manifest(folder, path)
-    print(f"intervals scaled: {factors}")
+    print(f"taken out: {offsets}; intervals scaled: {factors}")
 
 
 def measure(corrector: KernelCorrector, samples: Samples) -> dict[str, Any]:
@@ -524,7 +528,8 @@ def _scaled(found: dict[str, Any] | None) -> str:
     if not found or not found["factors"]:
         return "Not done with this fit."
     told = ", ".join(f"{name} × {factor:g}" for name, factor in found["factors"].items())
-    return f"{told} ({found['readings']} repetitions)."
+    off = ", ".join(f"{name} {offset:+g}°" for name, offset in found["offsets"].items())
+    return f"{told} ({found['readings']} repetitions), after what they were off on average was taken out: {off}."
 
 
 def _balance(found: dict[str, dict[str, float]] | None) -> str:

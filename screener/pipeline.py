@@ -210,7 +210,7 @@ def _joined(looks: Sequence[PoseTrack]) -> PoseTrack:
 def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings) -> Screening:
     track = looks[0]
     corrector = installed_corrector()
-    if (yaw_deg := view_yaw_deg(motion.trials, looks, corrector)) is not None:
+    if (yaw_deg := view_yaw_deg(motion.trials, motion.joints, looks, corrector)) is not None:
         motion = seen_from(motion, yaw_deg)
     trials = tuple(
         measure_trial(trial, motion.joints, motion.view, looks, corrector)

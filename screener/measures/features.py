@@ -2,7 +2,8 @@
 
 Everything is turned so that 'medial' is positive and the stance leg is a left one (right legs and back views become
 left legs and front views), and scaled by the leg's length in quiet stance, so neither side, distance nor resolution
-matters.
+matters. Places are told from where the stance ankle was in quiet stance, since the foot stays there: so how far the
+hips have sunk is seen, whatever the ankle's landmark does meanwhile (the other leg draws it along).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def compute_features(
     """The features of one pose.
 
     Args:
-        quiet_px, at_px: `(33, xy)` pixels, y down, of the quiet stance and of the pose.
+        quiet_px, at_px: `(33, xy)` pixels, y down, of the quiet stance and of the pose, from one camera that stands.
         quiet_world_m, at_world_m: `(33, xyz)` the pose model's world landmarks of the same.
         stance: the leg stood on.
 
@@ -95,8 +96,9 @@ def compute_features(
         )
     medial = 1.0 if quiet_px[_FREE_HIP, 0] >= quiet_px[_HIP, 0] else -1.0
     leg_px = float(np.linalg.norm(quiet_px[_HIP] - quiet_px[_ANKLE]))
-    quiet = _quantities(quiet_px, quiet_world_m, medial, leg_px)
-    at = _quantities(at_px, at_world_m, medial, leg_px)
+    foot_px = quiet_px[_ANKLE]
+    quiet = _quantities(quiet_px, quiet_world_m, medial, leg_px, foot_px)
+    at = _quantities(at_px, at_world_m, medial, leg_px, foot_px)
     shanks = [_lean(at_px * [medial, 1.0], upper, lower) for _, upper, lower in _SEGMENTS[:2]]
     # Seen from the front, the left leg's midline lies to the left in the picture, the right leg's to the right.
     front = (medial < 0) == (stance == "left")
@@ -106,9 +108,9 @@ def compute_features(
     )
 
 
-def _quantities(px: _Values, world_m: _Values, medial: float, leg_px: float) -> _Values:
-    """Tilts and leans (degrees), places from the stance ankle (leg lengths), depths from mid-hip (metres)."""
-    place = (px - px[_ANKLE]) * np.array([medial, -1.0]) / leg_px
+def _quantities(px: _Values, world_m: _Values, medial: float, leg_px: float, foot_px: _Values) -> _Values:
+    """Tilts and leans (degrees), places from the quiet stance's ankle (leg lengths), depths from mid-hip (metres)."""
+    place = (px - foot_px) * np.array([medial, -1.0]) / leg_px
     flat = px * np.array([medial, 1.0])
     trunk = _angle(*(_middle(flat, _HIPS) - _middle(flat, _SHOULDERS)))
     depth = world_m[:, 2] - world_m[list(_HIPS), 2].mean()
@@ -169,7 +171,7 @@ def _names() -> tuple[str, ...]:
         *(f"{name}_tilt_deg" for name, _, _ in _LEVELS),
         *(f"{name}_lean_deg" for name, _, _ in _SEGMENTS),
         "trunk_lean_deg",
-        *(f"{called(mark)}_{axis}" for mark in _PLACES for axis in "xy"),
+        *(f"{called(mark)}_{axis}_from_quiet_ankle" for mark in _PLACES for axis in "xy"),
         *(f"{called(mark)}_depth_m" for mark in _PLACES),
     )
     return (

@@ -88,7 +88,9 @@ class Corrector(Protocol):
         ...
 
 
-def view_yaw_deg(trials: tuple[Trial, ...], looks: tuple[PoseTrack, ...], corrector: Corrector) -> float | None:
+def view_yaw_deg(
+    trials: tuple[Trial, ...], joints: Joints, looks: tuple[PoseTrack, ...], corrector: Corrector
+) -> float | None:
     """How far the person is turned out of the camera's axis (as `CameraView.yaw_deg`), by the corrector: the median
     over the repetitions; None where no close look was taken or nothing was like what it has learned."""
     found = []
@@ -98,7 +100,7 @@ def view_yaw_deg(trials: tuple[Trial, ...], looks: tuple[PoseTrack, ...], correc
             continue
         for rep in trial.repetitions:
             at_s = _moments(trial.signals, rep).read_s if rep.counted else None
-            pose = None if at_s is None else sample_pose(looks, at_s - _AROUND_S, at_s + _AROUND_S)
+            pose = None if at_s is None else _pose_at(trial, rep, joints, looks, at_s)
             if pose is None or pose.model != corrector.model:
                 continue
             front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
@@ -122,6 +124,35 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
                 look.model,
             )
     return None
+
+
+def _pose_at(
+    trial: Trial, rep: Repetition, joints: Joints, looks: tuple[PoseTrack, ...], at_s: float
+) -> PoseSample | None:
+    """The pose around an instant of a repetition, in the picture of the quiet stance.
+
+    The stance foot stays on its place, so where it stands before and after the repetition tells how far the camera,
+    or the person, has moved since the quiet stance. That is taken back, but for what landmarks wander by themselves.
+    """
+    pose = sample_pose(looks, at_s - _AROUND_S, at_s + _AROUND_S)
+    if pose is None or trial.stance_side == "unknown":
+        return pose
+    ankle = joints.of(trial.stance_side, "ankle")
+
+    def place(start_s: float, end_s: float) -> _Values:
+        window = ankle[trial.signals.window(start_s, end_s)]
+        return np.asarray(np.median(window[np.isfinite(window).all(axis=1)], axis=0)) if len(window) else np.zeros(2)
+
+    ends = np.stack([place(end - _AROUND_S, end + _AROUND_S) for end in (rep.start_s, rep.end_s)])
+    share = np.clip((at_s - rep.start_s) / max(rep.end_s - rep.start_s, 1e-6), 0.0, 1.0)
+    moved = (1 - share) * ends[0] + share * ends[1] - place(trial.quiet_stance.start_s, trial.quiet_stance.end_s)
+    wandering = _WANDERS * float(np.nanmedian(joints.leg_px))
+    moved = np.nan_to_num(moved - np.clip(moved, -wandering, wandering))
+    return replace(pose, px=pose.px - moved)
+
+
+# A standing ankle's landmark wanders by up to this part of leg length in a camera that stands still [judgement].
+_WANDERS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +240,7 @@ def _measure_repetition(
         measures = {name: NotMeasured(reason) for name in MEASURES}
     else:
         assert moments.read_s is not None
-        read = _Reader(trial, joints, view, looks, corrector)
+        read = _Reader(trial, rep, joints, view, looks, corrector)
         measures |= read.at(moments.read_s)
         if moments.read_at == "deepest_readable":
             deepest = read.at(rep.bottom_s)["knee_flexion_deg"]
@@ -259,24 +290,26 @@ def _moments(signals: StanceSignals, rep: Repetition) -> _Moments:
 
 
 class _Reader:
-    """Reads poses of one trial against its quiet stance."""
+    """Reads poses of one repetition against its trial's quiet stance."""
 
     def __init__(
         self,
         trial: Trial,
+        rep: Repetition,
         joints: Joints,
         view: CameraView,
         looks: tuple[PoseTrack, ...],
         corrector: Corrector | None,
     ) -> None:
         assert trial.stance_side != "unknown"
+        self._trial, self._rep = trial, rep
         self._stance: Side = trial.stance_side
         self._joints, self._view, self._looks, self._corrector = joints, view, looks, corrector
         self._quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
 
     def at(self, instant_s: float) -> dict[MeasureName, Reading]:
         """Every measure that one pose gives, around an instant."""
-        pose = sample_pose(self._looks, instant_s - _AROUND_S, instant_s + _AROUND_S)
+        pose = _pose_at(self._trial, self._rep, self._joints, self._looks, instant_s)
         quiet = self._quiet
         if pose is None or quiet is None:
             missing = NotMeasured("The person was not found in these frames.")

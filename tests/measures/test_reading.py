@@ -24,7 +24,7 @@ from screener.measures import (
 from screener.measures.error_model import Estimate
 from screener.measures.reading import raw_values
 from screener.motion import Joints, read_motion
-from screener.pose import PoseTrack
+from screener.pose import Landmark, PoseTrack
 from screener.terms import Side
 from tests.figures import HIPS_PX, LEG_PX, Figure, lift, mirrored, on_both, perform, pose_px, squat, step_down
 
@@ -265,6 +265,35 @@ def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
     assert number(corrected.summary["pelvic_drop_deg"]) == 9.5
     assert corrected.summary["fppa_deg"] == plain.summary["fppa_deg"]
     assert measured(track, Always("heavy")).summary == plain.summary, "another bundle's poses stay raw"
+
+
+@pytest.mark.parametrize("moved_px", [(0.0, 0.0), (60.0, -35.0)], ids=["it stands", "it is moved"])
+def test_a_camera_that_is_moved_after_the_quiet_stance_does_not_move_the_stance_foot(
+    moved_px: tuple[float, float],
+) -> None:
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    class Looks:
+        """Sees where the stance ankle and the hips are."""
+
+        model = "full"
+
+        def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
+            return 0.0
+
+        def correct(
+            self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
+        ) -> dict[MeasureName, Estimate]:
+            seen.append(((at.px - quiet.px)[Landmark.LEFT_ANKLE], (at.px - quiet.px)[Landmark.LEFT_HIP]))
+            return {}
+
+    track = perform(on_both(2.0), lift("left"), squat("left", times=3))
+    image_px = track.image_px + np.clip(track.times_s - 2.2, 0.0, 0.5)[:, None, None] / 0.5 * np.array(moved_px)
+    measured(replace(track, image_px=image_px), Looks())
+    assert len(seen) == 3 * 4, "at three depths and the bottom"
+    for ankle, hip in seen:
+        assert np.linalg.norm(ankle) < 0.08 * LEG_PX
+        assert hip[1] > ankle[1] + 5.0, "the hips have sunk"
 
 
 def test_hips_are_as_far_apart_as_the_figure_says() -> None:
