@@ -54,12 +54,12 @@ def noise_of(video: VideoSource) -> float:
     found = []
     for start_s in sorted({0.0, middle_s}):
         try:
-            frames = list(video.read_windows([(start_s, start_s + _SAMPLE_S)]))
+            near = pairwise(video.read_windows([(start_s, start_s + _SAMPLE_S)]))
+            changes = [_change(before.rgb, after.rgb) for before, after in near]
         except WrongUse:
             return 0.0
-        # Some recordings hold each picture twice: the upper quartile belongs to those that differ.
-        changes = [_change(before.rgb, after.rgb) for before, after in pairwise(frames)]
         if changes:
+            # Some recordings hold each picture twice: the upper quartile belongs to those that differ.
             found.append(float(np.percentile(changes, 75)))
         if min(found, default=0.0) < NOISY:
             break  # the middle may be far from a key frame, and is only asked for the sake of what follows
