@@ -6,10 +6,10 @@
 # recording does. A rendered person is not a patient, and no clinical study has been done; what is known from real
 # footage, and what is not known, stands at the end.
 #
-# Two lots: on the 98 films of seeds 31 to 33 the intervals were scaled to hold 95 % of the truths, what the readings are
-# off on average was taken out, and it was mended how repetitions and the quiet stance are found, so they flatter. On
-# those of seed 34 only the finding of repetitions was looked at, and nothing at all was chosen on those of seed 35; the
-# groups below tell these two lots from the others.
+# Two lots: on the 98 films of seeds 31 to 33 the intervals were scaled to hold 95 % of the truths, what the readings
+# are off on average was taken out, and it was mended how repetitions and the quiet stance are found, so they flatter.
+# On those of seed 34 only the finding of repetitions was looked at, and nothing at all was chosen on those of seed 35;
+# the groups below tell these two lots from the others.
 #
 # The films are drawn anew with `python -m screener.studio validation`, and measured with
 # `python -m screener.studio measure`, which writes the two tables that this notebook reads: a row a film, and a row
