@@ -10,11 +10,15 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from screener import Screening, screen
 from tests.clips import sample_clips
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 #: A part (`scheduler`, `worker`) and its options.
 StartDask = Callable[..., "subprocess.Popen[bytes]"]
@@ -43,6 +47,15 @@ def screened() -> Callable[[str], Screening]:
         return kept[name]
 
     return one
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers. One a process: a second one beside it refuses to run."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        yield running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import cv2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from screener.video import Picture
 from tests.conftest import free_port
@@ -117,12 +117,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     one.start()
     yield one
     one.stop()
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
 
 
 #: Nothing that the browser does on its own account, and no sandbox, which a root user in a container lacks.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from screener import Screening
 from screener.report import stills_of, write_annotated_film, write_page
@@ -32,15 +32,14 @@ _PAPERS = {"A4": (595, 842), "Letter": (612, 792)}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium, which `.ci/run` installs; without it these tests are left out on a person's machine."""
     chromium = shutil.which("chromium")
     if chromium is None and not os.environ.get("CI"):
         pytest.skip("chromium is not installed")
-    with sync_playwright() as player:
-        opened = player.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
+    opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="module")
