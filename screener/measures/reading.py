@@ -132,7 +132,8 @@ def _pose_at(
     """The pose around an instant of a repetition, in the picture of the quiet stance.
 
     The stance foot stays on its place, so where it stands before and after the repetition tells how far the camera,
-    or the person, has moved since the quiet stance. That is taken back, but for what landmarks wander by themselves.
+    or the person, has moved since the quiet stance. That is taken back, but for what landmarks wander by themselves;
+    where the foot was not seen there, nothing is.
     """
     pose = sample_pose(looks, at_s - _AROUND_S, at_s + _AROUND_S)
     if pose is None or trial.stance_side == "unknown":
@@ -141,7 +142,8 @@ def _pose_at(
 
     def place(start_s: float, end_s: float) -> _Values:
         window = ankle[trial.signals.window(start_s, end_s)]
-        return np.asarray(np.median(window[np.isfinite(window).all(axis=1)], axis=0)) if len(window) else np.zeros(2)
+        seen = window[np.isfinite(window).all(axis=1)]
+        return np.median(seen, axis=0) if len(seen) else np.full(2, np.nan)
 
     ends = np.stack([place(end - _AROUND_S, end + _AROUND_S) for end in (rep.start_s, rep.end_s)])
     share = np.clip((at_s - rep.start_s) / max(rep.end_s - rep.start_s, 1e-6), 0.0, 1.0)

@@ -103,8 +103,9 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     if not np.isfinite(joints.leg_px).any():
         return Motion(joints, None, (), "Nobody could be found in the picture. Show the whole body, head to feet.")
     dips = find_dips(joints, side)
-    may_tell = not (track.found.any() and track.flipped[track.found].mean() > _MOST_SWAPPED)
-    if side is None and not may_tell:
+    swapped = track.found.any() and track.flipped[track.found].mean() > _MOST_SWAPPED
+    tell_side = side is None and not swapped
+    if side is None and swapped:
         dips = [replace(dip, stance_side="unknown") for dip in dips]
     sets = _sets(dips)
     found = track.found
@@ -113,7 +114,7 @@ def read_motion(track: PoseTrack, *, task: Task | None = None, side: Side | None
     trials = tuple(
         trial
         for i, members in enumerate(sets)
-        if (trial := _trial(joints, members, sets[i - 1][-1].end_s + _FOOT_DOWN_S if i else 0.0, task, side, may_tell))
+        if (trial := _trial(joints, members, sets[i - 1][-1].end_s + _FOOT_DOWN_S if i else 0.0, task, tell_side))
         is not None
     )
     reason = None
@@ -180,13 +181,11 @@ def _repeated(members: list[Dip]) -> list[Dip]:
     return [dip for dip in members if not (dip.steps and dip.depth < _STEPPING_PART * usual)]
 
 
-def _trial(
-    joints: Joints, members: list[Dip], after_s: float, task: Task | None, side: Side | None, may_tell: bool
-) -> Trial | None:
+def _trial(joints: Joints, members: list[Dip], after_s: float, task: Task | None, tell_side: bool) -> Trial | None:
     members = _repeated(members)
     # One repetition whose foot could not be told is over the foot of the others of its set.
     stance: StanceSide = next((dip.stance_side for dip in members if dip.stance_side != "unknown"), "unknown")
-    if side is None and may_tell:
+    if tell_side:
         stance = _left_standing(joints, members, after_s) or stance
     drawn: Side = stance if stance != "unknown" else "left"
     quiet = _quiet_stance(joints, drawn, members, after_s)
