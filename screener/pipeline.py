@@ -86,22 +86,21 @@ def screen(
 
     tell = progress or (lambda what, share: None)
     duration_s = video.info.duration_s or 0.0
+    calm = calmed(video)
     if already:
-        track, warnings = already[0], video.warnings
+        track = already[0]
     else:
-        calm = calmed(video)
         with PoseEstimator("full") as estimator:
             track = estimator.track(
                 calm, progress=lambda at_s: tell("looking", min(1.0, at_s / duration_s) if duration_s else 0.0)
             )
-        warnings = calm.warnings
     track = mend_left_right_flips(track)
-    track = replace(track, source=_source(video), warnings=track.warnings).with_warnings(*warnings)
+    track = replace(track, source=_source(video, grainy=calm is not video)).with_warnings(*calm.warnings)
 
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
     if settings.second_look and motion.view is not None and motion.view.perhaps_frontal:
-        looks = (track, *_second_look(video, track, motion, tell, already[1:]))
+        looks = (track, *_second_look(calm, track, motion, tell, already[1:]))
     return _screening(looks, motion, settings)
 
 
@@ -151,7 +150,7 @@ def with_plan(screening: Screening, intake: Intake, programme: str = "evidence")
 
 def times_to_look_closely(track: PoseTrack, motion: Motion) -> NDArray[np.float64]:
     """The times of the few frames where numbers are read, `(frame,)`, rising."""
-    wanted = [at for trial in motion.trials for at in instants_to_read(trial)]
+    wanted = [at for trial in motion.trials for at in instants_to_read(trial, grainy=track.grainy)]
     nearest = np.unique([int(np.argmin(np.abs(track.times_s - at))) for at in wanted])
     return np.asarray(track.times_s[nearest.astype(np.intp)], dtype=np.float64)
 
@@ -250,7 +249,7 @@ def _steps(looks: tuple[PoseTrack, ...], motion: Motion) -> list[str]:
     return steps
 
 
-def _source(video: VideoSource) -> dict[str, Any]:
+def _source(video: VideoSource, *, grainy: bool) -> dict[str, Any]:
     info = video.info
     return {
         "name": info.name,
@@ -259,4 +258,5 @@ def _source(video: VideoSource) -> dict[str, Any]:
         "duration_s": info.duration_s,
         "rotation_deg": info.rotation_deg,
         "mirrored": info.mirrored,
+        "grainy": grainy,
     }

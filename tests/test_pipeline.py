@@ -41,6 +41,20 @@ def test_screened_again_from_the_landmarks_every_number_is_the_same(
     assert json.dumps(without_time(again)) == json.dumps(without_time(first))
 
 
+def test_a_recording_in_poor_light_is_told_from_others(screened: Callable[[str], Screening]) -> None:
+    dim, bright = (screened(name) for name in ("squat_left_dim_laptop", "squat_left_straight"))
+    assert dim.source["grainy"]
+    assert not bright.source["grainy"]
+    said = "There is little light"
+    assert any(said in warning for warning in dim.warnings)
+    assert not any(said in warning for warning in bright.warnings)
+    quiet_looks = []
+    for screening in (dim, bright):
+        quiet, times_s = screening.trials[0].quiet_stance, screening.looks[1].times_s
+        quiet_looks.append(sum(quiet.start_s - 0.05 <= at_s <= quiet.end_s + 0.05 for at_s in times_s))
+    assert quiet_looks[0] > 9 >= quiet_looks[1], "close looks are dear: more of them only where they are needed"
+
+
 def test_a_screening_goes_into_a_file_and_comes_back(tmp_path: Path, screened: Callable[[str], Screening]) -> None:
     screening = screened(NAME)
     path = tmp_path / "screening.json"

@@ -21,7 +21,7 @@ from screener.pipeline import Progress, Settings, screen, times_to_look_closely
 from screener.pose import Follower, PoseEstimator, PoseTrack, mend_left_right_flips
 from screener.screening import Screening
 from screener.terms import Side
-from screener.video import Frame, LiveCalmer
+from screener.video import Frame, LiveCalmer, calmed
 
 __all__ = ["Answer", "LiveCheck"]
 
@@ -186,13 +186,15 @@ class _CloserLook:
         self._stopping.clear()
 
     def _look(self, recording: Recording) -> None:
+        calm = calmed(recording)
         track = mend_left_right_flips(recording.first_look)
+        track = replace(track, source={**track.source, "grainy": calm is not recording})
         motion = read_motion(track, task=self._settings.task)
         if motion.view is None or not motion.view.frontal:
             return
         wanted = [(at, at) for at in times_to_look_closely(track, motion).tolist()]
         with PoseEstimator("heavy") as estimator:
-            for frame in recording.read_windows(wanted):
+            for frame in calm.read_windows(wanted):
                 stamp = recording.stamps_s[frame.index]
                 if self._stopping.is_set():
                     return

@@ -54,10 +54,12 @@ class Prediction:
     Attributes:
         values: `(pose, target)`, degrees.
         likeness: `(pose,)`, 0..1, to the training pose that is most like it.
+        grainy: whether the pictures were.
     """
 
     values: _Values
     likeness: _Values
+    grainy: bool = False
 
 
 def likeness(features: _Values, others: _Values, gamma: float) -> _Values:
@@ -104,14 +106,14 @@ class KernelCorrector:
         """The pose bundle that it was fitted to (averaged with the mirror image)."""
         return "heavy"
 
-    def predict(self, features: _Values) -> Prediction:
-        """What is learned, from features `(pose, feature)`; NaN counts as the training mean."""
+    def predict(self, features: _Values, *, grainy: bool = False) -> Prediction:
+        """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean."""
         a = self._arrays
         standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
         alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma)
         values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
         # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
-        return Prediction(np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS))
+        return Prediction(np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS), grainy)
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
@@ -143,18 +145,22 @@ class KernelCorrector:
 
     def trust(self, found: Prediction) -> _Values:
         """`(pose,)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one that is
-        half as much stranger again than the strangest twentieth of them; there the raw reading stands."""
+        one and a half times as far from the strangest twentieth of them as that is from the usual one; there the raw
+        reading stands."""
         a = self._arrays
         return np.asarray(np.clip((found.likeness - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
 
     def half_widths(self, found: Prediction) -> _Values:
-        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect."""
+        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect, wider where the
+        pictures were grainy."""
         a = self._arrays
         expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
-        return np.asarray(a["conformal"] * np.maximum(expected, a["error_floor"]))
+        wider = a["grainy_wider"] if found.grainy else 1.0
+        return np.asarray(wider * a["conformal"] * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
-        return self.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)[None])
+        features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)
+        return self.predict(features[None], grainy=at.grainy)
 
 
 @cache

@@ -60,12 +60,14 @@ class PoseSample:
         world_m: `(33, xyz)`, the model's world landmarks.
         n: how many frames it rests on.
         model: the pose bundle that saw it.
+        grainy: whether the pictures were.
     """
 
     px: _Values
     world_m: _Values
     n: int
     model: str
+    grainy: bool = False
 
 
 class Corrector(Protocol):
@@ -122,6 +124,7 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
                 np.median(look.world_m[window][found], axis=0).astype(np.float64),
                 int(found.sum()),
                 look.model,
+                look.grainy,
             )
     return None
 
@@ -166,25 +169,33 @@ class _Moments:
     depths_s: dict[AtDepth, float]
 
 
-def instants_to_read(trial: Trial) -> list[float]:
+def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     """The instants of a trial at which a second look pays: quiet stance, bottoms, and the matched depths.
 
-    Few on purpose: a close look at one frame costs as much as ten in passing.
+    Few on purpose: a close look at one frame costs as much as ten in passing. In grainy pictures, where single frames
+    err more, about twice as many.
     """
     quiet = trial.quiet_stance
-    instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, _QUIET_FRAMES).tolist()
+    quiet_frames, bottom_offsets_s = (
+        (_GRAINY_QUIET_FRAMES, _GRAINY_OFFSETS_S) if grainy else (_QUIET_FRAMES, _OFFSETS_S)
+    )
+    instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, quiet_frames).tolist()
     for rep in trial.repetitions:
         if rep.counted:
             moments = _moments(trial.signals, rep)
             if moments.read_s is not None:
-                instants += [moments.read_s + offset for offset in _BOTTOM_OFFSETS_S]
+                # Where a bottom is too deep for the rest to be read, how deep it is still is.
+                for at_s in sorted({moments.read_s, rep.bottom_s}):
+                    instants += [at_s + offset for offset in bottom_offsets_s]
             instants += moments.depths_s.values()
     return instants
 
 
 # Frames a second look takes of the quiet stance, and around a bottom.
 _QUIET_FRAMES = 9
-_BOTTOM_OFFSETS_S = (-0.07, 0.0, 0.07)
+_OFFSETS_S = (-0.07, 0.0, 0.07)
+_GRAINY_QUIET_FRAMES = 21
+_GRAINY_OFFSETS_S = (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)
 
 
 def measure_trial(

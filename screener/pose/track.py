@@ -37,7 +37,7 @@ class PoseTrack:
         flipped: `(frame,)`, true where the model had swapped left and right and the names were swapped back.
         width_px, height_px: of the picture that `image_px` counts in.
         model: which pose bundle made it, `full` or `heavy`.
-        source: facts about the recording (name, sha256, rotation_deg, mirrored, fps_mean, duration_s ...).
+        source: facts about the recording (name, sha256, rotation_deg, mirrored, grainy, fps_mean, duration_s ...).
         warnings: plain sentences about what was wrong with the recording or the picture.
     """
 
@@ -71,6 +71,11 @@ class PoseTrack:
     def found(self) -> NDArray[np.bool_]:
         """`(frame,)`, true where the person was found."""
         return np.asarray(np.isfinite(self.image_px[:, :, 0]).any(axis=1), dtype=np.bool_)
+
+    @property
+    def grainy(self) -> bool:
+        """Whether the pictures were grainy, as they are in poor light; false where nothing is known of it."""
+        return bool(self.source.get("grainy", False))
 
     def with_warnings(self, *warnings: str) -> PoseTrack:
         """The same track with further warnings, each once."""

@@ -42,6 +42,7 @@ class Film:
     found_side: str
     found_repetitions: int
     found_yaw_deg: float | None
+    found_grainy: bool
     refused: str
 
 
@@ -110,6 +111,7 @@ def _film(path: Path, truth: dict[str, Any], spec: dict[str, Any], screening: Sc
         found_repetitions=len(counted),
         # A person turned one way is a camera that stands the other way.
         found_yaw_deg=None if screening.view is None else round(-screening.view.yaw_deg, 2),
+        found_grainy=bool(screening.source.get("grainy", False)),
         refused=screening.nothing_because or "",
     )
 

@@ -139,6 +139,19 @@ def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, 
         assert (wider > plain).any()
 
 
+def test_grainy_pictures_widen_intervals_and_move_no_value(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    raw = raw_of(quiet, at, screened(NAME))
+    clear, grainy = (corrector.correct(quiet, replace(at, grainy=grain), "right", raw) for grain in (False, True))
+    for name in MEASURES:
+        assert grainy[name].value == clear[name].value
+        assert grainy[name].half_width >= clear[name].half_width
+    assert grainy["pelvic_drop_deg"].half_width > 1.05 * clear["pelvic_drop_deg"].half_width
+
+
 def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:
     quiet, at = poses
     features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")

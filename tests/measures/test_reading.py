@@ -241,6 +241,20 @@ def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
         assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 3
         assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
     assert len(instants) == 9 + 3 * 6
+    more = np.array(instants_to_read(trial, grainy=True))
+    assert ((more >= quiet.start_s) & (more <= quiet.end_s)).sum() == 21
+    assert len(more) == 21 + 3 * (7 + 3)
+
+
+def test_a_bottom_too_deep_for_the_rest_is_looked_at_for_its_depth() -> None:
+    motion = read_motion(perform(on_both(2.0), lift("left"), squat("left", deg=118.0, seconds=3.0, times=2)))
+    (trial,) = motion.trials
+    instants = np.array(instants_to_read(trial))
+    for rep in trial.repetitions:
+        assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 3
+        assert ((instants >= rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3 + 3, (
+            "and where the rest is read"
+        )
 
 
 def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:

@@ -307,6 +307,23 @@ def test_a_stance_ankle_that_wanders_in_a_deep_squat_is_followed() -> None:
     assert why_not(read_motion(replace(track, image_px=px))) == [None] * 2
 
 
+def test_one_set_stays_one_where_in_one_squat_the_other_foot_looks_stiller() -> None:
+    track = perform(
+        on_both(2.0), lift("left"), squat("left", times=2, rise=0.2), lift("left", seconds=0.4), on_both(2.0)
+    )
+    (first, second) = find_dips(Joints.from_track(track))
+    assert (first.stance_side, second.stance_side) == ("left", "left")
+    px = track.image_px.copy()
+    inside = (track.times_s > second.start_s) & (track.times_s < second.end_s)
+    sunk = np.sin(np.linspace(0, np.pi, int(inside.sum())))
+    px[inside, Landmark.LEFT_ANKLE, 0] += 0.12 * LEG_PX * sunk
+    px[inside, Landmark.RIGHT_ANKLE] = px[inside, Landmark.RIGHT_ANKLE][:1]
+    misled = replace(track, image_px=px)
+    assert [dip.stance_side for dip in find_dips(Joints.from_track(misled))] == ["left", "right"]
+    trial = only_trial(read_motion(misled))
+    assert (trial.stance_side, len(trial.repetitions)) == ("left", 2)
+
+
 def test_a_shallow_squat_is_counted_where_the_other_leg_draws_the_ankle_along() -> None:
     # As far as the hips sink the landmark of the stance ankle sinks too, as if nothing had happened.
     track = perform(squats_on("left", deg=50.0, drop_deg=0.0))
