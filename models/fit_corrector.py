@@ -67,8 +67,8 @@ _TRAINING = (
     ("train13", 40, 240, 13, 0.75),
     ("train14", 40, 240, 14, 0.75),
 )
-#: Stills of whole squats and step-downs, as people are filmed: name, bodies, seed. Steady poses of more bodies bring more
-#: than more wide motions of the same.
+#: Stills of whole squats and step-downs, as people are filmed: name, bodies, seed. More bodies, steadily posed, bring
+#: more than more motions of the same.
 _STEADY = tuple((f"train{seed}", 80, seed) for seed in range(41, 47))
 _CALIBRATE, _TEST = (100, 21), (60, 22)
 

@@ -325,13 +325,18 @@ class _Reader:
         pose = _pose_at(self._trial, self._rep, self._joints, self._looks, instant_s)
         quiet = self._quiet
         if pose is None or quiet is None:
-            missing = NotMeasured("The person was not found in these frames.")
-            return dict.fromkeys(_POSE_MEASURES, missing)
+            return dict.fromkeys(_POSE_MEASURES, NotMeasured("The person was not found in these frames."))
+        if quiet.model != pose.model:
+            # Two models put joints to different places, so what lies between their poses is no movement.
+            return dict.fromkeys(_POSE_MEASURES, NotMeasured(_SEEN_TOO_POORLY))
         raw = raw_values(quiet, pose, self._stance, self._joints)
         estimates = {name: raw_estimate(name, value, self._view.yaw_deg) for name, value in raw.items()}
-        if self._corrector is not None and quiet.model == pose.model == self._corrector.model:
+        if self._corrector is not None and pose.model == self._corrector.model:
             estimates |= self._corrector.correct(quiet, pose, self._stance, raw)
         return {name: _reading(name, estimate, pose.n) for name, estimate in estimates.items()}
+
+
+_SEEN_TOO_POORLY = "The closer look did not find the person in these frames. Use more light, or come nearer."
 
 
 def _reading(name: MeasureName, estimate: Estimate, n: int = 1) -> Reading:

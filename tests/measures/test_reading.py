@@ -257,6 +257,23 @@ def test_a_bottom_too_deep_for_the_rest_is_looked_at_for_its_depth() -> None:
         )
 
 
+def test_what_the_closer_look_did_not_find_is_not_read_from_another_model_s_pose() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", times=2))
+    motion = read_motion(track)
+    (trial,) = motion.trials
+    second = trial.repetitions[1]
+    px = track.image_px.copy()
+    px[(track.times_s > second.start_s) & (track.times_s < second.end_s)] = np.nan
+    assert motion.view is not None
+    looks = (track, replace(track, image_px=px, model="heavy"))
+    seen, unseen = measure_trial(trial, motion.joints, motion.view, looks).repetitions
+    for name in ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg"):
+        assert isinstance(seen.measures[name], Measurement)
+        reading = unseen.measures[name]
+        assert isinstance(reading, NotMeasured)
+        assert "closer look" in reading.reason
+
+
 def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
     class Always:
         """Knows the drop: 9.5 ± 2.5°; fitted to what one of the pose bundles sees."""
