@@ -171,7 +171,7 @@ class PoseEstimator:
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
             row = self.mirror_averaged(rgb, *_VIEWS[int(frame.time_s / _VIEW_S) % len(_VIEWS)])
-            if row is not None and not (_same_place(row, expected) and _same_height(row, expected)):
+            if row is not None and not _same_body(row, expected):
                 row = None
             growing.add(frame.time_s, _scaled(row, frame.scale))
             if progress is not None:
@@ -201,7 +201,7 @@ class PoseEstimator:
             back = mirror_names(mirrored[0][None])[0].copy()
             back[:, 0] = shown.shape[1] - back[:, 0]
             back[:, 2] = -back[:, 2]
-            if _same_place(back, found[:, :2]) and _same_height(back, found[:, :2]):
+            if _same_body(back, found[:, :2]):
                 found = (found + back) / 2
         return _turned_back(found, back_px)
 
@@ -406,25 +406,19 @@ def _whole_height_px(row: NDArray[np.float32], rgb: NDArray[np.uint8]) -> float:
     return float(y.max() - y.min())
 
 
-def _same_place(row: NDArray[np.float32], expected_px: NDArray[np.float32]) -> bool:
-    """Whether a person stands where one is expected; true where nothing is expected."""
+def _same_body(row: NDArray[np.float32], expected_px: NDArray[np.float32]) -> bool:
+    """Whether a person stands where one is expected, and about as high in the picture; true where nothing is expected.
+
+    In single pictures of poor light the detector may see but a part of a body, and the landmarks of the whole are
+    then crowded into it: hence the height.
+    """
     if not np.isfinite(expected_px).any():
         return True
     centre, torso = _torso_px(row)
     expected_centre, expected_torso = _torso_px(expected_px)
-    return bool(np.linalg.norm(centre - expected_centre) <= _JUMP_OF_TORSO * max(torso, expected_torso))
-
-
-def _same_height(row: NDArray[np.float32], expected_px: NDArray[np.float32]) -> bool:
-    """Whether a person is about as high in the picture as expected; true where nothing is expected.
-
-    In single pictures of poor light the detector may see but a part of a body, and the landmarks of the whole are
-    then crowded into it.
-    """
-    if not np.isfinite(expected_px).any():
-        return True
+    near = np.linalg.norm(centre - expected_centre) <= _JUMP_OF_TORSO * max(torso, expected_torso)
     ratio = np.ptp(row[:, 1]) / max(float(np.ptp(expected_px[:, 1])), 1.0)
-    return bool(1 / _HEIGHT_RATIO <= ratio <= _HEIGHT_RATIO)
+    return bool(near and 1 / _HEIGHT_RATIO <= ratio <= _HEIGHT_RATIO)
 
 
 def _distinct(people: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from screener import Screening, screen
 from screener.measures import Measurement
-from screener.pose import Landmark
+from screener.pose import Landmark, PoseEstimator
 from screener.video import Picture, open_video
 from tests.clips import encode
 from tests.conftest import clip_named
@@ -75,3 +76,14 @@ def test_a_bystander_does_not_take_over(
         assert isinstance(with_two, Measurement)
         # The one who walks across covers an arm and a leg at times, which the corrector looks at too.
         assert with_two.low <= with_one.value <= with_two.high
+
+
+def test_a_close_look_at_a_body_of_another_height_is_left_out(screened: Callable[[str], Screening]) -> None:
+    first = screened(FOLLOWED).looks[0]
+    middle = np.nanmean(first.image_px[:, [11, 12, 23, 24]], axis=1, keepdims=True)
+    with PoseEstimator("heavy") as estimator, open_video(clip_named(FOLLOWED)) as source:
+        for taller, seen in ((1.0, True), (1.1, True), (1.6, False)):
+            stretched = middle + (first.image_px - middle) * np.array([1.0, taller], dtype=np.float32)
+            near = replace(first, image_px=stretched.astype(np.float32))
+            look = estimator.look_closely(source.read_windows([(1.0, 1.0)]), near)
+            assert look.found.tolist() == [seen]
