@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from screener.measures.reading import instants_to_read
 from screener.memory import give_memory_back
 from screener.motion import Motion, read_motion, seen_from
 from screener.plan import Intake, Plan, load_intake, make_plan
-from screener.pose import PoseEstimator, PoseTrack, mend_left_right_flips
+from screener.pose import PoseEstimator, PoseTrack, joined, mend_left_right_flips
 from screener.pose.bundles import installed_models
 from screener.screening import Screening, Subject
 from screener.terms import Side, Task
@@ -160,7 +160,7 @@ def _second_look(
 ) -> tuple[PoseTrack, ...]:
     """The heavy model, averaged with its mirror image, at the few frames where numbers are read."""
     wanted = times_to_look_closely(track, motion)
-    looks = [_only(look, wanted) for look in already]
+    looks = [look.only(np.isin(look.times_s, wanted)) for look in already]
     missing = np.setdiff1d(wanted, np.concatenate([np.empty(0), *(look.times_s for look in looks)]))
     if len(missing):
         give_memory_back()  # of the first model, before the second comes
@@ -176,34 +176,7 @@ def _second_look(
             ]
     if not any(look.found.any() for look in looks):
         return ()
-    return (replace(_joined(looks), source=track.source),)
-
-
-def _only(look: PoseTrack, times_s: NDArray[np.float64]) -> PoseTrack:
-    """The frames of a look that were taken at one of these times."""
-    rows = np.isin(look.times_s, times_s)
-    return replace(
-        look,
-        times_s=look.times_s[rows],
-        image_px=look.image_px[rows],
-        world_m=look.world_m[rows],
-        visibility=look.visibility[rows],
-        flipped=look.flipped[rows],
-    )
-
-
-def _joined(looks: Sequence[PoseTrack]) -> PoseTrack:
-    """Looks of one model at different frames as one, in the order of time."""
-    times_s = np.concatenate([look.times_s for look in looks])
-    order = np.argsort(times_s)
-    return replace(
-        looks[0],
-        times_s=times_s[order],
-        image_px=np.concatenate([look.image_px for look in looks])[order],
-        world_m=np.concatenate([look.world_m for look in looks])[order],
-        visibility=np.concatenate([look.visibility for look in looks])[order],
-        flipped=np.concatenate([look.flipped for look in looks])[order],
-    )
+    return (replace(joined(looks), source=track.source),)
 
 
 def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings) -> Screening:

@@ -155,7 +155,7 @@ class _CloserLook:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="closer-look", initializer=_yield_to_others)
         self._stopping = threading.Event()
         self._waiting: Future[None] | None = None
-        self._rows: dict[float, NDArray[np.float32]] = {}
+        self._seen: dict[float, PoseTrack] = {}
 
     def look(self, recording: Recording) -> None:
         """Take the close looks that a recording so far is going to need, unless some are being taken."""
@@ -165,12 +165,12 @@ class _CloserLook:
     def taken(self, recording: Recording) -> PoseTrack | None:
         """Stop looking; what was seen of this recording."""
         self._stop()
-        return recording.look_of(self._rows, "heavy")
+        return recording.look_of(self._seen)
 
     def forget(self) -> None:
         """Stop looking, and forget what was seen."""
         self._stop()
-        self._rows.clear()
+        self._seen.clear()
 
     def close(self) -> None:
         """End the thread."""
@@ -198,12 +198,9 @@ class _CloserLook:
                 stamp = recording.stamps_s[frame.index]
                 if self._stopping.is_set():
                     return
-                if stamp not in self._rows:
+                if stamp not in self._seen:
                     began = perf_counter()
-                    seen = estimator.look_closely([frame], track)
-                    self._rows[stamp] = np.concatenate(
-                        [seen.image_px[0], seen.world_m[0], seen.visibility[0][:, None]], axis=1
-                    )
+                    self._seen[stamp] = estimator.look_closely([frame], track)
                     # Half of the time only: it shares a core's caches with the live view, whatever its priority.
                     self._stopping.wait(perf_counter() - began)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from screener.errors import EmptyVideo, WrongUse
-from screener.pose import LANDMARKS, PoseTrack
+from screener.pose import LANDMARKS, PoseTrack, joined
 from screener.terms import Side
 from screener.video import Frame, Picture, VideoInfo, Window
 
@@ -107,13 +107,14 @@ class Recording:
         missing = np.full((len(LANDMARKS), 6), np.nan, dtype=np.float32)
         return self._track([missing if kept.row is None else kept.row for kept in self._kept], self.times_s, "full")
 
-    def look_of(self, rows: Mapping[float, NDArray[np.float32]], model: str) -> PoseTrack | None:
-        """Another look at some of the pictures: `rows` holds what was seen, `(landmark, 6)`, by the picture's time."""
-        times_s = self.times_s
-        seen = [
-            (time_s, rows[kept.time_s]) for time_s, kept in zip(times_s, self._kept, strict=True) if kept.time_s in rows
+    def look_of(self, seen: Mapping[float, PoseTrack]) -> PoseTrack | None:
+        """Another look at some of the pictures: `seen` holds a track of one frame each, by the picture's time."""
+        looks = [
+            replace(seen[kept.time_s], times_s=np.array([time_s]))
+            for time_s, kept in zip(self.times_s, self._kept, strict=True)
+            if kept.time_s in seen
         ]
-        return self._track([row for _, row in seen], np.array([time_s for time_s, _ in seen]), model) if seen else None
+        return joined(looks) if looks else None
 
     def _track(self, seen: list[NDArray[np.float32]], times_s: NDArray[np.float64], model: str) -> PoseTrack:
         rows = np.stack(seen) if seen else np.empty((0, len(LANDMARKS), 6), dtype=np.float32)

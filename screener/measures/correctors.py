@@ -9,7 +9,7 @@ whom, and what it gave: `models/corrector.md`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -118,16 +118,18 @@ class KernelCorrector:
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
     ) -> dict[MeasureName, Estimate]:
-        """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them."""
+        """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them; the raw
+        readings where the hips were not found in the picture."""
         found = self._looked(quiet, at, stance)
-        trust = float(self.trust(found)[0])
+        trusts = self.trust(found)[0].tolist()
         estimates: dict[MeasureName, Estimate] = {}
-        for name, value, half in zip(_MEASURES, found.values[0].tolist(), self.half_widths(found)[0], strict=False):
+        halves = self.half_widths(found)[0].tolist()
+        for name, value, half, trust in zip(_MEASURES, found.values[0].tolist(), halves, trusts, strict=False):
             plain = raw_estimate(name, raw[name], float(found.values[0, -1]))
             apart = trust * (1 - trust) * abs(value - plain.value)
             estimates[name] = Estimate(
                 trust * value + (1 - trust) * plain.value,
-                trust * float(half) + (1 - trust) * plain.half_width + apart,
+                trust * half + (1 - trust) * plain.half_width + apart,
             )
         drop, fppa = estimates["pelvic_drop_deg"], estimates["fppa_deg"]
         # The thigh's part of a corrected FPPA is what the raw thigh had of the raw one.
@@ -141,14 +143,15 @@ class KernelCorrector:
         """How far aside the camera stands, + = on the side of the stance leg as it is seen; NaN where the pose is
         like none that was learned from."""
         found = self._looked(quiet, at, stance)
-        return float(found.values[0, -1]) if self.trust(found)[0] > 0 else float("nan")
+        return float(found.values[0, -1]) if self.trust(found)[0, -1] > 0 else float("nan")
 
     def trust(self, found: Prediction) -> _Values:
-        """`(pose,)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one that is
-        one and a half times as far from the strangest twentieth of them as that is from the usual one; there the raw
+        """`(pose, target)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one
+        that is some times as far from the strangest twentieth of them as that is from the usual one (for the pelvic
+        drop one and a half times, for the others, whose plain formula is further off, four times); there the raw
         reading stands."""
         a = self._arrays
-        return np.asarray(np.clip((found.likeness - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
+        return np.asarray(np.clip((found.likeness[:, None] - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
 
     def half_widths(self, found: Prediction) -> _Values:
         """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect, wider where the
@@ -159,8 +162,11 @@ class KernelCorrector:
         return np.asarray(wider * a["conformal"] * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
-        features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, stance)
-        return self.predict(features[None], grainy=at.grainy)
+        features = compute_features(quiet.px_with_hips, quiet.world_m, at.px_with_hips, at.world_m, stance)
+        found = self.predict(features[None], grainy=at.grainy)
+        # It learned from hips that were found in the picture; with others it would be sure of itself and wrong.
+        hips_known = np.isfinite(quiet.hips_px).all() and np.isfinite(at.hips_px).all()
+        return found if hips_known else replace(found, likeness=np.zeros_like(found.likeness))
 
 
 @cache

@@ -3,7 +3,7 @@
 from screener.pose.estimator import Follower, PoseEstimator
 from screener.pose.flips import mend_left_right_flips
 from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
-from screener.pose.track import PoseTrack, read_pose_track, write_pose_track
+from screener.pose.track import PoseTrack, joined, read_pose_track, write_pose_track
 
 __all__ = [
     "LANDMARKS",
@@ -11,6 +11,7 @@ __all__ = [
     "Landmark",
     "PoseEstimator",
     "PoseTrack",
+    "joined",
     "mend_left_right_flips",
     "mirror_names",
     "read_pose_track",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import bundle_path
+from screener.pose.hips import HipFinder, standing_leg_px
 from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
 from screener.pose.track import PoseTrack
 
@@ -89,6 +91,9 @@ _CHUNK_FRAMES = 1024
 _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
 _VIEW_S = 0.07
 
+# A person stands at some time within so many seconds of every frame of a repetition.
+_STANDS_WITHIN_S = 3.0
+
 # One frame's landmarks, `(landmark, x_px y_px x_m y_m z_m visibility)`, all missing.
 _MISSING: NDArray[np.float32] = np.full((len(LANDMARKS), 6), np.nan, dtype=np.float32)
 
@@ -113,6 +118,7 @@ class PoseEstimator:
         self._path = str(bundle_path(bundle))
         self._landmarkers: dict[str, Any] = {}
         self._used: set[int] = set()
+        self._hips = HipFinder()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -158,25 +164,37 @@ class PoseEstimator:
 
         Frames that follow one another are shown to the model turned and scaled a little differently: its errors
         depend on where a body's pixels happen to lie, are the same in every frame of somebody who stands still, and
-        only so average out. (Measured: docs/accuracy.md.)
+        only so average out. (Measured: docs/accuracy.md.) The hips are found once more, by a network that looks at
+        the pelvis alone (`hips.py`).
 
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
         """
-        growing, size_px = _Growing(), (0, 0)
+        growing, size_px, hips_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
         for frame in frames:
             height, width = frame.rgb.shape[:2]
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            row = self.mirror_averaged(rgb, *_VIEWS[int(frame.time_s / _VIEW_S) % len(_VIEWS)])
+            number = int(frame.time_s / _VIEW_S)
+            view = _VIEWS[number % len(_VIEWS)]
+            row = self.mirror_averaged(rgb, *view)
             if row is not None and not _same_body(row, expected):
                 row = None
+            found = None
+            if row is not None:
+                around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
+                leg_px = standing_leg_px(near.image_px[around]) / frame.scale
+                found = self._hips.find(
+                    rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1], mirrored=number % 2 == 1
+                )
+            hips_px.append(np.full((2, 2), np.nan) if found is None else found * frame.scale)
             growing.add(frame.time_s, _scaled(row, frame.scale))
             if progress is not None:
                 progress(frame.time_s)
-        return self._finish(growing, size_px, ())
+        look = self._finish(growing, size_px, ())
+        return replace(look, hips_px=np.array(hips_px, dtype=np.float32).reshape(-1, 2, 2))
 
     def count_people(self, rgb: NDArray[np.uint8]) -> int:
         """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""

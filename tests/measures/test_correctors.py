@@ -19,6 +19,7 @@ from screener.measures.correctors import TARGETS, KernelCorrector, installed_cor
 from screener.measures.error_model import raw_estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import raw_values
+from screener.pose.hips import HIPS
 from screener.pose.landmarks import mirror_names
 
 NAME = "sls_right_drop_and_valgus"
@@ -27,7 +28,7 @@ MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexio
 
 @pytest.fixture
 def poses(screened: Callable[[str], Screening]) -> tuple[PoseSample, PoseSample]:
-    """Quiet stance and the first bottom of a sample clip, as the heavy model saw them."""
+    """Quiet stance and the first bottom of a sample clip, as the closer look saw them."""
     screening = screened(NAME)
     assert screening.motion is not None
     trial = screening.motion.trials[0]
@@ -43,6 +44,11 @@ def mirrored(pose: PoseSample) -> PoseSample:
     """The same pose of the other leg: names swapped, the picture turned over."""
     px = mirror_names(pose.px[None])[0] * [-1.0, 1.0] + [640.0, 0.0]
     return replace(pose, px=px, world_m=mirror_names(pose.world_m[None])[0] * [-1.0, 1.0, 1.0])
+
+
+def features_of(quiet: PoseSample, at: PoseSample) -> NDArray[np.float64]:
+    """`(1, feature)`, what the corrector looks at."""
+    return compute_features(quiet.px_with_hips, quiet.world_m, at.px_with_hips, at.world_m, "right")[None]
 
 
 def raw_of(quiet: PoseSample, at: PoseSample, screening: Screening) -> dict[MeasureName, float]:
@@ -83,9 +89,9 @@ def test_a_squat_is_like_what_was_learned_and_the_drop_is_nearer_to_the_truth(
     corrector = installed_corrector()
     quiet, at = poses
     raw = raw_of(quiet, at, screened(NAME))
-    found = corrector.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")[None])
+    found = corrector.predict(features_of(quiet, at))
     truth = json.loads(data_path("sample_videos", f"{NAME}.truth.json").read_text(encoding="utf-8"))["repetitions"][0]
-    assert corrector.trust(found)[0] == 1.0
+    assert (corrector.trust(found) == 1.0).all()
     estimate = corrector.correct(quiet, at, "right", raw)["pelvic_drop_deg"]
     assert estimate.value == pytest.approx(found.values[0, 0])
     assert abs(estimate.value - truth["pelvic_drop_deg"]) < 0.75 * abs(
@@ -108,6 +114,21 @@ def test_what_is_like_nothing_learned_stays_raw(
     assert np.isnan(corrector.camera_yaw_deg(quiet, somersault, "right"))
 
 
+def test_without_hips_from_the_picture_all_stays_raw(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    raw = raw_of(quiet, at, screened(NAME))
+    nowhere = np.full((2, 2), np.nan)
+    for pair in ((replace(quiet, hips_px=nowhere), at), (quiet, replace(at, hips_px=nowhere))):
+        estimates = corrector.correct(*pair, "right", raw)
+        for name in MEASURES:
+            assert estimates[name].value == raw[name]
+            assert estimates[name].half_width >= raw_estimate(name, raw[name], 0.0).half_width
+        assert np.isnan(corrector.camera_yaw_deg(*pair, "right"))
+
+
 def test_the_further_from_what_was_learned_the_more_the_raw_reading_counts(
     poses: tuple[PoseSample, PoseSample],
 ) -> None:
@@ -117,17 +138,22 @@ def test_the_further_from_what_was_learned_the_more_the_raw_reading_counts(
     noise = rng.normal(size=at.px.shape)
     trusts = []
     for size_px in (0.0, 10.0, 20.0, 40.0, 80.0):
-        px = at.px + size_px * noise
-        found = corrector.predict(compute_features(quiet.px, quiet.world_m, px, at.world_m, "right")[None])
-        trusts.append(float(corrector.trust(found)[0]))
-    assert trusts == sorted(trusts, reverse=True)
-    assert (trusts[0], trusts[-1]) == (1.0, 0.0)
+        moved = size_px * noise
+        found = corrector.predict(
+            features_of(quiet, replace(at, px=at.px + moved, hips_px=at.hips_px + moved[list(HIPS)]))
+        )
+        trusts.append(corrector.trust(found)[0])
+    assert (np.diff(trusts, axis=0) <= 0).all()
+    assert (trusts[0] == 1.0).all()
+    assert (trusts[-1] == 0.0).all()
+    drop, others = np.array(trusts)[:, 0], np.array(trusts)[:, 1:]
+    assert (drop[:, None] <= others).all()
 
 
 def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, PoseSample]) -> None:
     corrector = installed_corrector()
     quiet, at = poses
-    found = corrector.predict(compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")[None])
+    found = corrector.predict(features_of(quiet, at))
     plain = corrector.half_widths(found)
     values = found.values.copy()
     values[0, TARGETS.index("camera_yaw_deg")] = 25.0

