@@ -18,6 +18,7 @@ from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, Me
 from screener.measures.error_model import raw_estimate
 from screener.motion import Trial
 from screener.pose import Landmark
+from screener.pose.hips import HIPS
 from screener.pose.landmarks import SKELETON
 from screener.report.curves import signal_of
 from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, title
@@ -35,6 +36,7 @@ __all__ = [
     "annotate",
     "annotate_still",
     "blur_face_of",
+    "drawn_px",
     "typical_repetition",
     "write_annotated_film",
 ]
@@ -271,13 +273,32 @@ class _Pen:
         self.words.append(Words(said, int(x >= self._half_px), y, live))
 
 
+def drawn_px(screening: Screening) -> _Points:
+    """Every frame's landmarks, `(frame, 33, xy)`, with the hips where the closer look found them.
+
+    It found them in a few frames, those that numbers are read from; between these the way from the first look's hips
+    to the found ones changes evenly.
+    """
+    joints = screening.motion.joints
+    px = joints.px.copy()
+    for look in screening.looks[1:]:
+        rows = np.searchsorted(joints.times_s, look.times_s).clip(0, len(px) - 1)
+        moved = look.hips_px - px[rows][:, list(HIPS)]
+        seen = np.isfinite(moved).all(axis=(1, 2))
+        if seen.any():
+            for hip, landmark in enumerate(HIPS):
+                for axis in range(2):
+                    px[:, landmark, axis] += np.interp(joints.times_s, look.times_s[seen], moved[seen, hip, axis])
+    return np.asarray(px)
+
+
 class _Artist:
     """Draws one screening into pictures of one size; keeps what does not change from picture to picture."""
 
     def __init__(self, screening: Screening, width_px: int, height_px: int, scale: float) -> None:
         self._screening = screening
         self._width, self._height = width_px, height_px
-        self._px = screening.motion.joints.px / scale
+        self._px = drawn_px(screening) / scale
         self._leg_px = screening.motion.joints.leg_px / scale
         self._times_s = screening.motion.joints.times_s
         self._step_s = float(np.median(np.diff(self._times_s))) if len(self._times_s) > 1 else 1.0
