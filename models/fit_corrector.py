@@ -61,8 +61,8 @@ COVERAGE = 0.95
 _STRANGEST = 0.05
 # ... and is nothing but strange so many times as far from there as that is from the usual pose: one number a target. A
 # longer ramp brings films nearer to the truth (drop 2.10° off with 1.5, 1.97° with 4, as without a guard; FPPA 3.85°,
-# 3.29°, 3.04°; trunk lean 1.30°, 1.16°, 1.07°), and the pelvis of the balance trial further from it (RMSE 3.56°, 4.38°,
-# 9.6°; the plain formula 3.51°). So the drop's is short.
+# 3.29°, 3.04°; trunk lean 1.30°, 1.16°, 1.07°), and the pelvis of the balance trial further from it (RMSE 3.56° with
+# 1.5, 4.38° with 4, 5.64° with 6; the plain formula 3.51°). So the drop's is short.
 _RAMPS = np.array([1.5, 4.0, 4.0, 4.0, 4.0])
 
 #: What `--all` renders: name, bodies, sets, seed, share of steady sets. A corrector fitted on wide motions alone
