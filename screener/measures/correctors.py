@@ -62,16 +62,19 @@ class Prediction:
     grainy: bool = False
 
 
-def likeness(features: _Values, others: _Values, gamma: float) -> _Values:
+def likeness(features: _Values, others: _Values, gamma: float, others_squared: _Values | None = None) -> _Values:
     """How alike poses are: a Gaussian kernel, `exp(−gamma · squared distance)`, 1 where they are the same.
 
     Args:
         features, others: `(pose, feature)` and `(other, feature)`, standardised.
+        others_squared: `(other,)`, the squared length of each of `others`, where it is known already.
 
     Returns:
         `(pose, other)`.
     """
-    squared = (features**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2 * features @ others.T
+    if others_squared is None:
+        others_squared = (others**2).sum(axis=1)
+    squared = (features**2).sum(axis=1)[:, None] + others_squared[None] - 2 * features @ others.T
     return np.asarray(np.exp(-gamma * np.maximum(squared, 0.0)))
 
 
@@ -99,6 +102,7 @@ class KernelCorrector:
         if tuple(about["features"]) != FEATURES or tuple(about["targets"]) != TARGETS:
             raise BrokenInstallation("The corrector was fitted for other features.", "Install screener again.")
         self._arrays = arrays
+        self._poses_squared = (arrays["poses"] ** 2).sum(axis=1)
         self._gamma = float(about["gamma"])
 
     @property
@@ -110,7 +114,7 @@ class KernelCorrector:
         """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean."""
         a = self._arrays
         standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
-        alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma)
+        alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma, self._poses_squared)
         values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
         # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
         return Prediction(np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS), grainy)
