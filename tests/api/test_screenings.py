@@ -262,7 +262,7 @@ def test_what_is_no_recording_is_told_clearly_and_leaves_nothing(
 
 
 def _leaves_nothing(server: Server, screening_id: str) -> None:
-    # How it ended is told first and files go next, so that a service that dies in between leaves none that is named.
+    # How it ended, and which files are kept, is written first; the others go right after.
     until = time.monotonic() + 5
     while any(files for folder, _, files in os.walk(server.data_dir) if Path(folder).name == screening_id):
         assert time.monotonic() < until, "its files are still there"
