@@ -10,6 +10,7 @@ import typer
 from screener.errors import ScreenerError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Draw people of exactly known movement.")
+Varied = Annotated[bool, typer.Option(help="Dress and light people more freely.")]
 Out = Annotated[Path, typer.Option(help="The folder to write into.")]
 
 
@@ -42,22 +43,25 @@ def training(
     steady_share: Annotated[
         float, typer.Option(help="Of the squats and step-downs; the others move everything.")
     ] = 0.75,
+    varied: Varied = False,
 ) -> None:
     """Render sets of single frames to fit correctors on (of one motion, ONLY, where it is named)."""
     from screener.studio.training import render_training
 
-    render_training(out, bodies, sets, seed, workers, only or None, steady_share)
+    render_training(out, bodies, sets, seed, workers, only or None, steady_share, varied)
 
 
 @app.command()
-def validation(out: Out, clips: int = 40, seed: int = 1, stills: bool = False, workers: int = 2) -> None:
+def validation(
+    out: Out, clips: int = 40, seed: int = 1, stills: bool = False, workers: int = 2, varied: Varied = False
+) -> None:
     """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read."""
     from screener.studio.validation import render_films, render_stills
 
     if stills:
-        render_stills(out, clips, seed, workers)
+        render_stills(out, clips, seed, workers, varied)
         return
-    for video in render_films(out, clips, seed, workers):
+    for video in render_films(out, clips, seed, workers, varied):
         typer.echo(video)
 
 

@@ -109,7 +109,7 @@ def shots(
         posture = solve(stage.figure, instant.pose, bout.stance_side, bout.arms, stage.standing, posture)
         surface = stage.surface
         renderer.pose(0, *skin(surface.points, surface.normals, surface.weights, posture.frames))
-        image = record(renderer.draw(stage.view, spec.look, spec.clothes.pattern), spec.look, rng)
+        image = record(renderer.draw(stage.view, spec.look, spec.clothes), spec.look, rng)
         yield posture, _compressed(image, spec.look)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from screener.errors import BrokenInstallation
 from screener.studio.room import Scenery
-from screener.studio.spec import Camera, Look
+from screener.studio.spec import Camera, Clothes, Look
 from screener.studio.wardrobe import Surface
 
 __all__ = ["Renderer", "View", "record"]
@@ -44,7 +44,7 @@ void main() { if (cut < 0.0) discard; }
 _FRAGMENT = """
 #version 330
 uniform sampler2DShadow shadow;
-uniform vec3 eye, sun, key, ambient; uniform float mottle, white, texel;
+uniform vec3 eye, sun, key, ambient; uniform float mottle, folds, sheen, white, texel;
 in vec3 point, normal, rest, rgb, lit; in float cut, matter;
 out vec4 pixel;
 float hash(vec3 p) { p = fract(p * vec3(0.1031, 0.11369, 0.13787)); p += dot(p, p.yxz + 19.19);
@@ -71,10 +71,10 @@ void main() {
     else if (matter < 0.75) { shine = 0.12; }
     else if (matter < 1.5) {  // cloth: folds across, weave, and printed blotches
         float a = noise(rest * vec3(22.0, 9.0, 22.0)), b = noise(rest * vec3(9.0, 26.0, 9.0) + 7.0);
-        n = normalize(n + 0.30 * vec3(a - 0.5, b - 0.5, noise(rest * 15.0 + 3.0) - 0.5));
+        n = normalize(n + folds * vec3(a - 0.5, b - 0.5, noise(rest * 15.0 + 3.0) - 0.5));
         base *= 0.86 + 0.28 * noise(rest * 120.0);
         base = mix(base, base.brg * 1.2 + 0.05, mottle * smoothstep(0.45, 0.6, noise(rest * vec3(14.0, 30.0, 14.0))));
-        shine = 0.01;
+        shine = sheen;
     } else { base *= 0.7 + 0.6 * noise(rest * vec3(160.0, 12.0, 160.0)); shine = 0.08; }
 #else
     float grain = noise(rest * (matter < 2.5 ? vec3(40.0) : matter < 3.5 ? vec3(60.0, 60.0, 4.0) : vec3(20.0)));
@@ -236,7 +236,7 @@ class Renderer:
         self._batches[person + 1][2].write(data.tobytes())
         self._people[person] = points
 
-    def draw(self, view: View, look: Look, mottle: float = 0.0) -> Image:
+    def draw(self, view: View, look: Look, clothes: Clothes) -> Image:
         """The picture (row, column, rgb), 8 bit, before the lens and the sensor have had their say."""
         gl, axes = self._gl, view.axes
         yaw, pitch = np.radians(look.light_yaw_deg), np.radians(look.light_pitch_deg)
@@ -250,7 +250,9 @@ class Renderer:
             "sun": tuple(sun),
             "key": tuple(look.exposure * look.key * warm),
             "ambient": tuple(look.exposure * look.ambient * np.array([0.98, 1.0, 1.02]) * warm),
-            "mottle": mottle,
+            "mottle": clothes.pattern,
+            "folds": clothes.folds,
+            "sheen": clothes.sheen,
             "white": 0.0,
             "texel": 1 / _SHADOW_SIZE,
         }
@@ -331,7 +333,12 @@ def _light_matrix(sun: Floats, centre: Floats, radius: float) -> Floats:
 
 
 def record(image: Image, look: Look, rng: np.random.Generator) -> Image:
-    """What lens and sensor make of a picture: blur, then noise that grows in the dark."""
+    """What lens and sensor make of a picture: blur, then noise that grows in the dark; what the camera's maker makes of
+    its tones before that."""
+    if (look.contrast, look.saturation) != (1.0, 1.0):
+        toned = 128 + look.contrast * (image.astype(np.float32) - 128)
+        grey = toned.mean(axis=2, keepdims=True)
+        image = np.asarray(np.clip(grey + look.saturation * (toned - grey), 0, 255), np.uint8)
     if look.blur_px > 0.2:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), look.blur_px), np.uint8)
     if look.noise <= 0:

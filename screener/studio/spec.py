@@ -51,9 +51,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Clothes:
-    """What the person wears; colours are linear 0..1. `looseness_m` is how far loose cloth stands off."""
+    """What the person wears; colours are linear 0..1. `looseness_m` is how far loose cloth stands off; the hems lie
+    so much lower than they are cut to (`waist_m`: higher), and `askew_deg` > 0 has them lower on the person's left."""
 
-    top: Literal["bra", "tank", "tshirt", "long_sleeves"] = "tshirt"
+    top: Literal["none", "bra", "tank", "tshirt", "long_sleeves"] = "tshirt"
     top_rgb: Rgb = (0.25, 0.35, 0.55)
     top_looseness_m: float = 0.008
     bottom: Literal["shorts", "long_shorts", "leggings", "trousers"] = "shorts"
@@ -62,6 +63,13 @@ class Clothes:
     feet: Literal["bare", "socks", "shoes"] = "shoes"
     feet_rgb: Rgb = (0.75, 0.75, 0.78)
     pattern: float = 0.0  # 0 plain .. 1 strongly mottled or striped cloth
+    waist_m: float = 0.0
+    top_hem_m: float = 0.0
+    leg_hem_m: float = 0.0
+    askew_deg: float = 0.0
+    trim_rgb: Rgb | None = None  # waistband and side seams; None: as the rest
+    folds: float = 0.3  # how far folds turn the cloth's surface
+    sheen: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,8 @@ class Look:
     blur_px: float = 0.5
     noise: float = 0.01  # standard deviation, of full scale
     jpeg_quality: int = 90  # of each frame, as a webcam sends them
+    contrast: float = 1.0
+    saturation: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

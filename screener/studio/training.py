@@ -29,7 +29,7 @@ from screener.studio.spec import Arms, Camera, Clothes, Look, Person, Pose, Room
 from screener.studio.truth import joint_pixels, pose_truth
 from screener.studio.wardrobe import SOLE_M, dress
 
-__all__ = ["STEADY_SHARE", "draw_set", "render_training"]
+__all__ = ["STEADY_SHARE", "draw_set", "render_training", "varied"]
 
 Floats = NDArray[np.float64]
 _SIZE = (640, 480)
@@ -114,6 +114,48 @@ def random_look(rng: np.random.Generator) -> Look:
         noise=float(rng.uniform(0.02, 0.06) if poor else rng.uniform(0.002, 0.02)),
         jpeg_quality=int(rng.uniform(35, 75) if poor else rng.uniform(55, 95)),
     )
+
+
+def varied(rng: np.random.Generator, person: Person, clothes: Clothes, look: Look) -> tuple[Person, Clothes, Look]:
+    """The same dressed and lit more freely: bare torsos, black and gaudy cloth, hems anywhere and askew, trims, folds,
+    shine; hard light, and a camera that paints its pictures."""
+    u = rng.uniform
+
+    def colour() -> Any:
+        kind = rng.random()
+        if kind < 0.35:
+            rgb = u(0.004, 0.05) * u(0.7, 1.3, 3)  # black, navy
+        elif kind < 0.5:
+            rgb = u(0.5, 0.95) * u(0.9, 1.0, 3)  # white, grey
+        elif kind < 0.85:
+            hue = rng.permutation([1.0, u(0.0, 1.0), u(0.0, 0.35)])
+            rgb = u(0.1, 0.9) * hue
+        else:
+            rgb = u(0.02, 0.6, 3)
+        return tuple(float(x) for x in rgb)
+
+    bare = person.sex == "male" and rng.random() < 0.45
+    clothes = replace(
+        clothes,
+        top="none" if bare else clothes.top,
+        top_rgb=colour(),
+        bottom_rgb=colour(),
+        bottom_looseness_m=float(u(0.002, 0.03)),
+        waist_m=float(u(-0.06, 0.08)),
+        top_hem_m=float(u(-0.12, 0.09)),
+        leg_hem_m=float(u(-0.08, 0.12)) if "shorts" in clothes.bottom else 0.0,
+        askew_deg=float(rng.normal(0, 3)),
+        trim_rgb=colour() if rng.random() < 0.4 else None,
+        folds=float(u(0.05, 1.2)),
+        sheen=float(u(0.0, 0.25)),
+    )
+    look = replace(look, saturation=float(u(0.5, 2.0)))
+    if look.exposure > 0.5:  # poor light stays as poor as it is
+        key, ambient = float(u(0.2, 2.0)), float(u(0.15, 0.9))
+        exposure = float(u(0.55, 1.25)) / (0.6 * key + ambient)
+        look = replace(look, key=key, ambient=ambient, exposure=exposure, contrast=float(u(0.85, 1.4)))
+    red, green, blue = (float(x * u(0.8, 1.15)) for x in person.skin_rgb)
+    return replace(person, skin_rgb=(red, green, blue)), clothes, look
 
 
 def _free_leg(rng: np.random.Generator, kind: str) -> dict[str, float]:
@@ -242,15 +284,19 @@ def draw_set(
     seed: int,
     only: str | None = None,
     steady_share: float = STEADY_SHARE,
+    vary: bool = False,
 ) -> list[tuple[dict[str, Any], NDArray[np.uint8], int]]:
     """One set: two quiet frames and six poses, each with its truth, its picture and its JPEG quality.
 
     `only` names the one motion to draw; else they come in their shares. `steady_share` of the sets of squats and
-    step-downs hold everything still that is not measured.
+    step-downs hold everything still that is not measured. `vary`: dressed and lit more freely, see `varied`.
     """
     rng, steady_rng = (np.random.default_rng([seed, number, stream]) for stream in (7, 8))
     shares = _SHARES if only is None else tuple(float(motion == only) for motion in _MOTIONS)
     clothes, look = random_clothes(rng), random_look(rng)
+    if vary:
+        person, clothes, look = varied(np.random.default_rng([seed, number, 9]), figure.person, clothes, look)
+        figure = replace(figure, person=person)
     stance: Side = "left" if rng.random() < 0.5 else "right"
     arms: Arms = str(rng.choice(_ARMS, p=_ARM_SHARES))  # type: ignore[assignment]
     main_motion = str(rng.choice(_MOTIONS, p=shares))
@@ -295,7 +341,7 @@ def draw_set(
         posture = solve(figure, pose, stance, arms, standing)
         points, normals = skin(surface.points, surface.normals, surface.weights, posture.frames)
         renderer.pose(0, points, normals)
-        picture = record(renderer.draw(view, look, clothes.pattern), look, rng)
+        picture = record(renderer.draw(view, look, clothes), look, rng)
         rows.append(
             (
                 {
@@ -329,21 +375,33 @@ def render_training(
     workers: int,
     only: str | None = None,
     steady_share: float = STEADY_SHARE,
+    vary: bool = False,
 ) -> None:
     """Render the sets into `out`: JPEG frames, and `truth.parquet` with a row a frame."""
     out.mkdir(parents=True, exist_ok=True)
-    tasks = [(out, bodies, sets, seed, start, workers, only, steady_share) for start in range(workers)]
+    tasks = [(out, bodies, sets, seed, start, workers, only, steady_share, vary) for start in range(workers)]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         parts = pool.starmap(_render_part, tasks)
     rows = sorted((row for part in parts for row in part), key=lambda row: str(row["file"]))
     pq.write_table(pa.Table.from_pylist(rows), out / "truth.parquet")
     (out / "made_by.json").write_text(
-        json.dumps({"bodies": bodies, "sets": sets, "seed": seed, "only": only, "steady_share": steady_share}) + "\n"
+        json.dumps(
+            {"bodies": bodies, "sets": sets, "seed": seed, "only": only, "steady_share": steady_share, "varied": vary}
+        )
+        + "\n"
     )
 
 
 def _render_part(
-    out: Path, bodies: int, sets: int, seed: int, start: int, step: int, only: str | None, steady_share: float
+    out: Path,
+    bodies: int,
+    sets: int,
+    seed: int,
+    start: int,
+    step: int,
+    only: str | None,
+    steady_share: float,
+    vary: bool,
 ) -> list[dict[str, Any]]:
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software renderer: one core a worker
     cv2.setNumThreads(1)
@@ -354,7 +412,7 @@ def _render_part(
         for body in range(start, bodies, step):
             figure = make_figure(random_person(np.random.default_rng([seed, FIRST_BODY + body])))
             for number in range(body, sets, bodies):
-                rows = draw_set(renderer, figure, number, body, seed, only, steady_share)
+                rows = draw_set(renderer, figure, number, body, seed, only, steady_share, vary)
                 for index, (row, picture, quality) in enumerate(rows):
                     name = f"{number:05d}_{index}.jpg"
                     cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])

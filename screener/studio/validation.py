@@ -24,7 +24,7 @@ from screener.studio.clip import render_clip, set_up, shots
 from screener.studio.motion import Instant, instants
 from screener.studio.render import Renderer
 from screener.studio.spec import Arms, Bout, ClipSpec, Pose, Repetition, Room, Side, Task
-from screener.studio.training import random_camera, random_clothes, random_look, random_person
+from screener.studio.training import random_camera, random_clothes, random_look, random_person, varied
 from screener.studio.truth import joint_pixels, pose_truth
 
 __all__ = ["random_spec", "render_films", "render_stills"]
@@ -41,8 +41,9 @@ _ARMS: tuple[Arms, ...] = ("hips", "hips", "crossed", "sides", "forward")
 _DEPTHS = (30.0, 45.0, 60.0)
 
 
-def random_spec(number: int, seed: int) -> ClipSpec:
-    """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light."""
+def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
+    """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light. `vary`: the person is
+    dressed and lit more freely."""
     rng = np.random.default_rng([seed, FIRST_BODY + number])
     u = rng.uniform
     person = random_person(rng)
@@ -60,7 +61,7 @@ def random_spec(number: int, seed: int) -> ClipSpec:
     look = random_look(rng)
     if rng.random() < 0.75:
         camera = replace(camera, facing="anterior")
-    return ClipSpec(
+    spec = ClipSpec(
         name=f"validation_{seed}_{number:03d}",
         seed=FIRST_BODY + number,
         task=task,
@@ -108,11 +109,15 @@ def random_spec(number: int, seed: int) -> ClipSpec:
         ),
         fps=20.0,
     )
+    if not vary:
+        return spec
+    person, clothes, look = varied(np.random.default_rng([seed, FIRST_BODY + number, 9]), person, spec.clothes, look)
+    return replace(spec, person=person, clothes=clothes, look=look)
 
 
-def render_films(out: Path, clips: int, seed: int, workers: int) -> Iterator[Path]:
+def render_films(out: Path, clips: int, seed: int, workers: int, vary: bool = False) -> Iterator[Path]:
     """Renders whole recordings with their truth; those that are there already are left alone."""
-    tasks = [(random_spec(number, seed), out) for number in range(clips)]
+    tasks = [(random_spec(number, seed, vary), out) for number in range(clips)]
     tasks = [(spec, folder) for spec, folder in tasks if not (folder / f"{spec.name}.spec.json").exists()]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield from pool.imap(_film, tasks)
@@ -124,19 +129,19 @@ def _film(task: tuple[ClipSpec, Path]) -> Path:
     return render_clip(*task)
 
 
-def render_stills(out: Path, clips: int, seed: int, workers: int) -> None:
+def render_stills(out: Path, clips: int, seed: int, workers: int, vary: bool = False) -> None:
     """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames."""
     out.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        parts = pool.starmap(_stills, [(out, number, seed) for number in range(clips)], chunksize=1)
+        parts = pool.starmap(_stills, [(out, number, seed, vary) for number in range(clips)], chunksize=1)
     pq.write_table(pa.Table.from_pylist([row for part in parts for row in part]), out / "truth.parquet")
-    (out / "made_by.json").write_text(json.dumps({"clips": clips, "seed": seed}) + "\n")
+    (out / "made_by.json").write_text(json.dumps({"clips": clips, "seed": seed, "varied": vary}) + "\n")
 
 
-def _stills(out: Path, number: int, seed: int) -> list[dict[str, Any]]:
+def _stills(out: Path, number: int, seed: int, vary: bool) -> list[dict[str, Any]]:
     os.environ.setdefault("LP_NUM_THREADS", "1")
     cv2.setNumThreads(1)
-    spec = random_spec(number, seed)
+    spec = random_spec(number, seed, vary)
     stage = set_up(spec)
     rows: list[dict[str, Any]] = []
     with Renderer(spec.camera.width_px, spec.camera.height_px) as renderer:

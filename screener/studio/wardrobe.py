@@ -105,15 +105,28 @@ def _garments(clothes: Clothes) -> tuple[Floats, Floats]:
     """Signed distances to the hems of the bottom and of the top, in decimetres of the template. (vertex,)"""
     points = read_template().vertices
     arm = _share("upper_arm", "forearm", "hand")
-    y = points[:, 1]
-    bottom = np.minimum(_WAIST - y, y - _LEG_HEM[clothes.bottom])
+    y = points[:, 1] + np.tan(np.radians(clothes.askew_deg)) * points[:, 0]
+    bottom = np.minimum(_WAIST + 10 * clothes.waist_m - y, y - _LEG_HEM[clothes.bottom] + 10 * clothes.leg_hem_m)
     bottom = np.where(arm > 0.5, -1.0, bottom)
+    if clothes.top == "none":
+        return bottom, np.full(len(points), -1.0)
     neck = np.linalg.norm((points - [0, 6.15, 0.35]) * [1, 0.9, 0.8], axis=1) - _NECKLINE[clothes.top]
     sleeve = 2.7 * (_SLEEVE[clothes.top] - _along_arm(points))
     # No top goes over the head, which lies outside the neckline's ball too.
-    torso = np.minimum(np.minimum(y - _TOP_HEM[clothes.top], neck), _CHIN - y)
+    torso = np.minimum(np.minimum(y - _TOP_HEM[clothes.top] + 10 * clothes.top_hem_m, neck), _CHIN - y)
     top = np.where(arm + _share("clavicle") > 0.4, np.minimum(sleeve, neck), torso)
     return bottom, top
+
+
+def _trimmed(figure: Figure, clothes: Clothes) -> Floats:
+    """The bottom's colour at each vertex: waistband and side seams may be of another. (vertex, rgb)"""
+    t = read_template().vertices
+    colour = np.tile(np.asarray(clothes.bottom_rgb, float), (len(t), 1))
+    if clothes.trim_rgb is not None:
+        band = t[:, 1] > _WAIST + 10 * clothes.waist_m - 0.45
+        seam = np.abs(figure.normals[:, 0]) > 0.93
+        colour[band | seam] = clothes.trim_rgb
+    return colour
 
 
 def dress(figure: Figure, clothes: Clothes) -> Surface:
@@ -151,10 +164,9 @@ def dress(figure: Figure, clothes: Clothes) -> Surface:
     loose = np.clip(clothes.bottom_looseness_m, 0.002, None) * flare + 0.002
     hang = np.clip((5.2 - t[:, 1]) / 2.5, 0.3, 1.0)
     loose_top = np.clip(clothes.top_looseness_m, 0.002, None) * hang + 0.004
-    parts += [
-        _part(figure, tights, clothes.bottom_rgb, bottom, 1.0, loose),
-        _part(figure, tights, clothes.top_rgb, top, 1.0, loose_top),
-    ]
+    parts.append(_part(figure, tights, _trimmed(figure, clothes), bottom, 1.0, loose))
+    if clothes.top != "none":
+        parts.append(_part(figure, tights, clothes.top_rgb, top, 1.0, loose_top))
     if clothes.feet == "socks":
         parts.append(_part(figure, faces["body"], clothes.feet_rgb, feet_cut, 1.0, 0.0025))
     if clothes.feet == "shoes":

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from screener.data import data_path
 from screener.errors import BadDataFile, BrokenInstallation, WrongUse
@@ -40,6 +42,7 @@ from screener.studio.spec import (
 )
 from screener.studio.training import FIRST_BODY, draw_set
 from screener.studio.truth import frame_truth, joint_pixels, outline_from_mesh, pose_truth
+from screener.studio.validation import random_spec
 from screener.studio.wardrobe import dress
 from screener.video import open_video
 
@@ -281,6 +284,35 @@ def test_samples_are_of_bodies_that_training_never_draws() -> None:
         ("forward_step_down", "right"),
         ("lateral_step_down", "left"),
     }
+
+
+def test_whoever_is_dressed_more_freely_moves_alike() -> None:
+    bare = set()
+    for number in range(60):
+        plain, varied = (random_spec(number, 71, vary) for vary in (False, True))
+        assert varied.clothes != plain.clothes
+        assert replace(varied.person, skin_rgb=plain.person.skin_rgb) == plain.person
+        assert replace(varied, person=plain.person, clothes=plain.clothes, look=plain.look) == plain
+        bare |= {varied.person.sex} if varied.clothes.top == "none" else set()
+    assert bare == {"male"}
+
+
+def test_cloth_ends_where_it_is_asked_to(figure: Figure) -> None:
+    top, bottom = (0.5, 0.0, 0.0), (0.0, 0.5, 0.0)
+
+    def cloth(rgb: tuple[float, float, float], **changed: Any) -> NDArray[np.float64]:
+        surface = dress(figure, Clothes(top_rgb=top, bottom_rgb=bottom, **changed))
+        return surface.points[(surface.cut >= 0) & (surface.rgb == rgb).all(axis=1)]
+
+    higher = cloth(bottom, waist_m=0.06)[:, 1].max() - cloth(bottom)[:, 1].max()
+    lower = cloth(top)[:, 1].min() - cloth(top, top_hem_m=0.06)[:, 1].min()
+    assert 0.02 < higher < 0.10  # a mesh has its vertices where it has them
+    assert 0.02 < lower < 0.10
+    assert not len(cloth(top, top="none"))
+    askew = cloth(bottom, askew_deg=10.0)
+    left, right = (askew[sign * askew[:, 0] > 0.08][:, 1].max() for sign in (1, -1))
+    assert left < right - 0.01
+    assert len(cloth((0.0, 0.0, 0.5), trim_rgb=(0.0, 0.0, 0.5))) > 20
 
 
 def test_a_training_set_is_two_quiet_frames_and_six_poses_of_one_body(figure: Figure) -> None:
