@@ -123,7 +123,7 @@ class KernelCorrector:
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
     ) -> dict[MeasureName, Estimate]:
         """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them; the raw
-        readings where the hips were not found in the picture."""
+        readings where hips and knees were not found in the picture."""
         found = self._looked(quiet, at, stance)
         trusts = self.trust(found)[0].tolist()
         estimates: dict[MeasureName, Estimate] = {}
@@ -151,9 +151,8 @@ class KernelCorrector:
 
     def trust(self, found: Prediction) -> _Values:
         """`(pose, target)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one
-        that is some times as far from the strangest twentieth of them as that is from the usual one (for the pelvic
-        drop one and a half times, for the others, whose plain formula is further off, four times); there the raw
-        reading stands."""
+        that is much less like the training than they are, and the raw reading stands there; how much less is the
+        target's own (`models/corrector.md`)."""
         a = self._arrays
         return np.asarray(np.clip((found.likeness[:, None] - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
 
@@ -166,11 +165,11 @@ class KernelCorrector:
         return np.asarray(wider * a["conformal"] * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
-        features = compute_features(quiet.px_with_hips, quiet.world_m, at.px_with_hips, at.world_m, stance)
+        features = compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, stance)
         found = self.predict(features[None], grainy=at.grainy)
-        # It learned from hips that were found in the picture; with others it would be sure of itself and wrong.
-        hips_known = np.isfinite(quiet.hips_px).all() and np.isfinite(at.hips_px).all()
-        return found if hips_known else replace(found, likeness=np.zeros_like(found.likeness))
+        # It learned from joints that were found in the picture; with others it would be sure of itself and wrong.
+        joints_known = np.isfinite(quiet.found_px).all() and np.isfinite(at.found_px).all()
+        return found if joints_known else replace(found, likeness=np.zeros_like(found.likeness))
 
 
 @cache

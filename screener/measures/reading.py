@@ -23,7 +23,7 @@ from screener.measures.values import (
 from screener.motion import CameraView, Joints, Repetition, StanceSignals, Trial
 from screener.motion.signals import compute_stance_signals
 from screener.pose import Landmark, PoseTrack
-from screener.pose.hips import HIPS
+from screener.pose.landmarks import FOUND_JOINTS
 from screener.terms import Side
 
 __all__ = ["Corrector", "PoseSample", "instants_to_read", "measure_trial", "sample_pose", "view_yaw_deg"]
@@ -62,7 +62,7 @@ class PoseSample:
         n: how many frames it rests on.
         model: the pose bundle that saw it.
         grainy: whether the pictures were.
-        hips_px: `(2, xy)`, left and right, where the picture of the pelvis has them; NaN where nobody looked.
+        found_px: `(4, xy)`, hips and knees (`FOUND_JOINTS`) where the closer look has them; NaN where nobody looked.
     """
 
     px: _Values
@@ -70,13 +70,13 @@ class PoseSample:
     n: int
     model: str
     grainy: bool = False
-    hips_px: _Values = field(default_factory=lambda: np.full((2, 2), np.nan))
+    found_px: _Values = field(default_factory=lambda: np.full((len(FOUND_JOINTS), 2), np.nan))
 
     @property
-    def px_with_hips(self) -> _Values:
-        """`px` with the hips of `hips_px`: what a corrector looks at."""
+    def px_as_found(self) -> _Values:
+        """`px` with hips and knees where they were found: what a corrector looks at."""
         px = self.px.copy()
-        px[list(HIPS)] = self.hips_px
+        px[list(FOUND_JOINTS)] = self.found_px
         return px
 
 
@@ -129,15 +129,17 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
         window = slice(*np.searchsorted(look.times_s, [start_s - 1e-6, end_s + 1e-6]))
         found = look.found[window]
         if found.any():
-            hips = look.hips_px[window][found]
-            hips = hips[np.isfinite(hips[:, 0, 0])]
+            closer = look.found_px[window][found]
+            closer = closer[np.isfinite(closer[:, 0, 0])]
             return PoseSample(
                 np.median(look.image_px[window][found], axis=0).astype(np.float64),
                 np.median(look.world_m[window][found], axis=0).astype(np.float64),
                 int(found.sum()),
                 look.model,
                 look.grainy,
-                np.median(hips, axis=0).astype(np.float64) if len(hips) else np.full((2, 2), np.nan),
+                np.median(closer, axis=0).astype(np.float64)
+                if len(closer)
+                else np.full((len(FOUND_JOINTS), 2), np.nan),
             )
     return None
 
@@ -166,7 +168,7 @@ def _pose_at(
     moved = (1 - share) * ends[0] + share * ends[1] - place(trial.quiet_stance.start_s, trial.quiet_stance.end_s)
     wandering = _WANDERS * float(np.nanmedian(joints.leg_px))
     moved = np.nan_to_num(moved - np.clip(moved, -wandering, wandering))
-    return replace(pose, px=pose.px - moved, hips_px=pose.hips_px - moved)
+    return replace(pose, px=pose.px - moved, found_px=pose.found_px - moved)
 
 
 # A standing ankle's landmark wanders by up to this part of leg length in a camera that stands still [judgement].

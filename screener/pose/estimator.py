@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import bundle_path
-from screener.pose.hips import HipFinder, standing_leg_px
-from screener.pose.landmarks import LANDMARKS, Landmark, mirror_names
+from screener.pose.joints import JointFinder, standing_leg_px
+from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS, Landmark, mirror_names
 from screener.pose.track import PoseTrack
 
 __all__ = ["Follower", "PoseEstimator", "PoseFrame"]
@@ -118,7 +118,7 @@ class PoseEstimator:
         self._path = str(bundle_path(bundle))
         self._landmarkers: dict[str, Any] = {}
         self._used: set[int] = set()
-        self._hips = HipFinder()
+        self._joints = JointFinder()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -164,14 +164,14 @@ class PoseEstimator:
 
         Frames that follow one another are shown to the model turned and scaled a little differently: its errors
         depend on where a body's pixels happen to lie, are the same in every frame of somebody who stands still, and
-        only so average out. (Measured: docs/accuracy.md.) The hips are found once more, by a network that looks at
-        the pelvis alone (`hips.py`).
+        only so average out. (Measured: docs/accuracy.md.) Hips and knees are found once more, by a network that
+        looks at pelvis and thighs alone (`joints.py`).
 
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
         """
-        growing, size_px, hips_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
+        growing, size_px, found_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
         for frame in frames:
             height, width = frame.rgb.shape[:2]
             size_px = (round(width * frame.scale), round(height * frame.scale))
@@ -186,15 +186,15 @@ class PoseEstimator:
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
                 leg_px = standing_leg_px(near.image_px[around]) / frame.scale
-                found = self._hips.find(
+                found = self._joints.find(
                     rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1], mirrored=number % 2 == 1
                 )
-            hips_px.append(np.full((2, 2), np.nan) if found is None else found * frame.scale)
+            found_px.append(np.full((len(FOUND_JOINTS), 2), np.nan) if found is None else found * frame.scale)
             growing.add(frame.time_s, _scaled(row, frame.scale))
             if progress is not None:
                 progress(frame.time_s)
         look = self._finish(growing, size_px, ())
-        return replace(look, hips_px=np.array(hips_px, dtype=np.float32).reshape(-1, 2, 2))
+        return replace(look, found_px=np.array(found_px, dtype=np.float32).reshape(-1, len(FOUND_JOINTS), 2))
 
     def count_people(self, rgb: NDArray[np.uint8]) -> int:
         """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""

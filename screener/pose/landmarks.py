@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LANDMARKS", "SKELETON", "Landmark", "mirror_names"]
+__all__ = ["FOUND_JOINTS", "HIPS", "LANDMARKS", "SKELETON", "Landmark", "mirror_names"]
 
 _Array = TypeVar("_Array", bound=NDArray[np.generic])
 
@@ -50,6 +50,11 @@ class Landmark(IntEnum):
     LEFT_FOOT_INDEX = 31
     RIGHT_FOOT_INDEX = 32
 
+
+HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+
+#: The landmarks that a closer look finds anew (`joints.py`), in the order in which they are kept.
+FOUND_JOINTS = (*HIPS, Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE)
 
 #: Lower-case names in row order; they are the column names of `landmarks.parquet`.
 LANDMARKS: tuple[str, ...] = tuple(landmark.name.lower() for landmark in Landmark)

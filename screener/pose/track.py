@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from screener.errors import BadDataFile
 from screener.files import write_atomically
-from screener.pose.landmarks import LANDMARKS
+from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS
 
 __all__ = ["FORMAT_VERSION", "PoseTrack", "joined", "read_pose_track", "write_pose_track"]
 
 #: Written into every file; a file of another version is refused.
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 
 _FIELDS = ("x_px", "y_px", "x_m", "y_m", "z_m", "visibility")
-_HIP_FIELDS = tuple(f"pelvis_{side}_hip_{axis}_px" for side in ("left", "right") for axis in "xy")
+_FOUND_FIELDS = tuple(f"found_{LANDMARKS[joint]}_{axis}_px" for joint in FOUND_JOINTS for axis in "xy")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +39,8 @@ class PoseTrack:
         flipped: `(frame,)`, true where the model had swapped left and right and the names were swapped back.
         width_px, height_px: of the picture that `image_px` counts in.
         model: which pose bundle made it, `full` or `heavy`.
-        hips_px: `(frame, 2, 2)`, both hip centres, left and right, where the picture of the pelvis has them
-            (`hips.py`), in the pixels of `image_px`; NaN where nobody looked. `image_px` keeps the pose model's own.
+        found_px: `(frame, 4, 2)`, hips and knees (`FOUND_JOINTS`) where the picture of pelvis and thighs has them
+            (`joints.py`), in the pixels of `image_px`; NaN where nobody looked. `image_px` keeps the pose model's own.
         source: facts about the recording (name, sha256, rotation_deg, mirrored, grainy, fps_mean, duration_s ...).
         warnings: plain sentences about what was wrong with the recording or the picture.
     """
@@ -55,18 +55,18 @@ class PoseTrack:
     model: str = "full"
     source: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    hips_px: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 2, 2), dtype=np.float32))
+    found_px: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, len(FOUND_JOINTS), 2), dtype=np.float32))
 
     def __post_init__(self) -> None:
         frames, landmarks = len(self.times_s), len(LANDMARKS)
-        if not len(self.hips_px):
-            object.__setattr__(self, "hips_px", np.full((frames, 2, 2), np.nan, dtype=np.float32))
+        if not len(self.found_px):
+            object.__setattr__(self, "found_px", np.full((frames, len(FOUND_JOINTS), 2), np.nan, dtype=np.float32))
         expected = {
             "image_px": (frames, landmarks, 2),
             "world_m": (frames, landmarks, 3),
             "visibility": (frames, landmarks),
             "flipped": (frames,),
-            "hips_px": (frames, 2, 2),
+            "found_px": (frames, len(FOUND_JOINTS), 2),
         }
         for name, shape in expected.items():
             actual = getattr(self, name).shape
@@ -95,7 +95,7 @@ class PoseTrack:
         return replace(self, **arrays)
 
 
-_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "hips_px")
+_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px")
 
 
 def joined(looks: Sequence[PoseTrack]) -> PoseTrack:
@@ -109,7 +109,7 @@ def joined(looks: Sequence[PoseTrack]) -> PoseTrack:
 
 def write_pose_track(track: PoseTrack, path: Path, *, looks: tuple[PoseTrack, ...] = ()) -> None:
     """Write a track as Parquet: a row a frame, a column a coordinate (`left_hip_x_px`, `left_hip_visibility` ...,
-    `pelvis_left_hip_x_px`).
+    `found_left_hip_x_px`).
 
     Args:
         track: the first look, over the whole recording.
@@ -170,8 +170,8 @@ def _table_from_track(track: PoseTrack, look: int) -> pa.Table:
     for row, landmark in enumerate(LANDMARKS):
         for column, name in enumerate(_FIELDS):
             columns[f"{landmark}_{name}"] = np.ascontiguousarray(values[:, row, column])
-    for column, name in enumerate(_HIP_FIELDS):
-        columns[name] = np.ascontiguousarray(track.hips_px.reshape(-1, 4)[:, column])
+    for column, name in enumerate(_FOUND_FIELDS):
+        columns[name] = np.ascontiguousarray(track.found_px.reshape(-1, len(_FOUND_FIELDS))[:, column])
     return pa.table(columns)
 
 
@@ -186,7 +186,7 @@ def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
         world_m=values[:, :, 2:5],
         visibility=values[:, :, 5],
         flipped=table["flipped"].to_numpy(zero_copy_only=False),
-        hips_px=np.stack([table[name].to_numpy() for name in _HIP_FIELDS], axis=1).reshape(-1, 2, 2),
+        found_px=np.stack([table[name].to_numpy() for name in _FOUND_FIELDS], axis=1).reshape(-1, len(FOUND_JOINTS), 2),
         width_px=int(header["width_px"]),
         height_px=int(header["height_px"]),
         model=str(table["model"][0].as_py()),

@@ -56,8 +56,8 @@ _LANDMARKS = {
     "<landmark>_y_m": "The same, down.",
     "<landmark>_z_m": "The same, away from the camera. Good for how the person is turned, not for pelvis or knee.",
     "<landmark>_visibility": "0 to 1, the model's own. At the hip it says nothing.",
-    "pelvis_<side>_hip_x_px": "Where the pelvis' picture has that hip, pixels to the right; closer look only.",
-    "pelvis_<side>_hip_y_px": "The same, down.",
+    "found_<joint>_x_px": "That joint in the picture of pelvis and thighs, pixels to the right; second look only.",
+    "found_<joint>_y_px": "The same, down.",
 }
 
 

@@ -18,8 +18,7 @@ from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, Me
 from screener.measures.error_model import raw_estimate
 from screener.motion import Trial
 from screener.pose import Landmark
-from screener.pose.hips import HIPS
-from screener.pose.landmarks import SKELETON
+from screener.pose.landmarks import FOUND_JOINTS, SKELETON
 from screener.report.curves import signal_of
 from screener.report.words import HEADLINE_MEASURES, number, reading_in_words, title
 from screener.screening import Screening
@@ -274,21 +273,21 @@ class _Pen:
 
 
 def drawn_px(screening: Screening) -> _Points:
-    """Every frame's landmarks, `(frame, 33, xy)`, with the hips where the closer look found them.
+    """Every frame's landmarks, `(frame, 33, xy)`, with hips and knees where the closer look found them.
 
-    It found them in a few frames, those that numbers are read from; between these the way from the first look's hips
+    It found them in a few frames, those that numbers are read from; between these the way from the first look's joints
     to the found ones changes evenly.
     """
     joints = screening.motion.joints
     px = joints.px.copy()
     for look in screening.looks[1:]:
         rows = np.searchsorted(joints.times_s, look.times_s).clip(0, len(px) - 1)
-        moved = look.hips_px - px[rows][:, list(HIPS)]
+        moved = look.found_px - px[rows][:, list(FOUND_JOINTS)]
         seen = np.isfinite(moved).all(axis=(1, 2))
         if seen.any():
-            for hip, landmark in enumerate(HIPS):
+            for joint, landmark in enumerate(FOUND_JOINTS):
                 for axis in range(2):
-                    px[:, landmark, axis] += np.interp(joints.times_s, look.times_s[seen], moved[seen, hip, axis])
+                    px[:, landmark, axis] += np.interp(joints.times_s, look.times_s[seen], moved[seen, joint, axis])
     return np.asarray(px)
 
 

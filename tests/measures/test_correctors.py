@@ -19,8 +19,7 @@ from screener.measures.correctors import TARGETS, KernelCorrector, installed_cor
 from screener.measures.error_model import raw_estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import raw_values
-from screener.pose.hips import HIPS
-from screener.pose.landmarks import mirror_names
+from screener.pose.landmarks import FOUND_JOINTS, mirror_names
 
 NAME = "sls_right_drop_and_valgus"
 MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
@@ -48,7 +47,7 @@ def mirrored(pose: PoseSample) -> PoseSample:
 
 def features_of(quiet: PoseSample, at: PoseSample) -> NDArray[np.float64]:
     """`(1, feature)`, what the corrector looks at."""
-    return compute_features(quiet.px_with_hips, quiet.world_m, at.px_with_hips, at.world_m, "right")[None]
+    return compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, "right")[None]
 
 
 def raw_of(quiet: PoseSample, at: PoseSample, screening: Screening) -> dict[MeasureName, float]:
@@ -120,8 +119,8 @@ def test_without_hips_from_the_picture_all_stays_raw(
     corrector = installed_corrector()
     quiet, at = poses
     raw = raw_of(quiet, at, screened(NAME))
-    nowhere = np.full((2, 2), np.nan)
-    for pair in ((replace(quiet, hips_px=nowhere), at), (quiet, replace(at, hips_px=nowhere))):
+    nowhere = np.full((4, 2), np.nan)
+    for pair in ((replace(quiet, found_px=nowhere), at), (quiet, replace(at, found_px=nowhere))):
         estimates = corrector.correct(*pair, "right", raw)
         for name in MEASURES:
             assert estimates[name].value == raw[name]
@@ -140,7 +139,7 @@ def test_the_further_from_what_was_learned_the_more_the_raw_reading_counts(
     for size_px in (0.0, 10.0, 20.0, 40.0, 80.0):
         moved = size_px * noise
         found = corrector.predict(
-            features_of(quiet, replace(at, px=at.px + moved, hips_px=at.hips_px + moved[list(HIPS)]))
+            features_of(quiet, replace(at, px=at.px + moved, found_px=at.found_px + moved[list(FOUND_JOINTS)]))
         )
         trusts.append(corrector.trust(found)[0])
     assert (np.diff(trusts, axis=0) <= 0).all()
@@ -175,7 +174,7 @@ def test_grainy_pictures_widen_intervals_and_move_no_value(
     for name in MEASURES:
         assert grainy[name].value == clear[name].value
         assert grainy[name].half_width >= clear[name].half_width
-    assert grainy["pelvic_drop_deg"].half_width > 1.05 * clear["pelvic_drop_deg"].half_width
+    assert grainy["fppa_deg"].half_width > 1.05 * clear["fppa_deg"].half_width
 
 
 def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:

@@ -400,7 +400,7 @@ def frames_of(track: PoseTrack, frames: slice) -> PoseTrack:
         world_m=track.world_m[frames],
         visibility=track.visibility[frames],
         flipped=track.flipped[frames],
-        hips_px=track.hips_px[frames],
+        found_px=track.found_px[frames],
     )
 
 

@@ -50,7 +50,7 @@ def smaller(rgb: Picture) -> Picture:
     return whole.reformat(width=width, height=height, threads=1).to_ndarray()
 
 
-def hips_px(screening: Screening) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def found_px(screening: Screening) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     return screening.looks[0].image_px[:, [Landmark.LEFT_HIP, Landmark.RIGHT_HIP]].mean(axis=1)
 
 
@@ -66,7 +66,7 @@ def test_a_bystander_does_not_take_over(
     both = screen(with_bystander(tmp_path / "both.mp4", left_edge_px))
 
     assert both.looks[0].found.all()
-    assert np.abs(hips_px(both) - hips_px(alone)).max() < 15.0
+    assert np.abs(found_px(both) - found_px(alone)).max() < 15.0
     (one,), (two,) = alone.trials, both.trials
     assert (two.task, two.stance_side) == (one.task, one.stance_side)
     assert_allclose([rep.bottom_s for rep in two.repetitions], [rep.bottom_s for rep in one.repetitions], atol=0.1)

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from screener import Screening
 from screener.pose import Landmark
-from screener.pose.hips import HIPS
+from screener.pose.landmarks import FOUND_JOINTS
 from screener.report.film import Pace, Words, annotate, blur_face_of, drawn_px, write_annotated_film
 from screener.report.words import HEADLINE_MEASURES, reading_in_words
 from screener.video import Frame, Picture, VideoWriter, open_video
@@ -276,16 +276,16 @@ def test_a_mirrored_recording_is_shown_as_it_was_measured(
         assert max(np.abs(x.astype(int) - y.astype(int)).mean() for x, y in zip(a, b, strict=True)) < 4
 
 
-def test_hips_are_drawn_where_the_closer_look_found_them(screened: Callable[[str], Screening]) -> None:
+def test_hips_and_knees_are_drawn_where_the_closer_look_found_them(screened: Callable[[str], Screening]) -> None:
     screening = screened(CLIP)
     first, close = screening.looks
     drawn = drawn_px(screening)
     rows = np.searchsorted(first.times_s, close.times_s)
-    assert np.abs(drawn[rows][:, list(HIPS)] - close.hips_px).max() < 0.01
-    others = [mark for mark in Landmark if mark not in HIPS]
+    assert np.abs(drawn[rows][:, list(FOUND_JOINTS)] - close.found_px).max() < 0.01
+    others = [mark for mark in Landmark if mark not in FOUND_JOINTS]
     assert screening.motion is not None
     joints = screening.motion.joints.px
     assert np.array_equal(drawn[:, others], joints[:, others])
-    # From one frame to the next the drawn hips move little more than the joints do: nothing jumps.
-    assert np.abs(np.diff(drawn - joints, axis=0)).max() < 3.0
+    # From one frame to the next what is drawn moves little more than the first look does: nothing jumps.
+    assert np.abs(np.diff(drawn - joints, axis=0)).max() < 4.0
     assert np.array_equal(drawn_px(replace(screening, looks=(first,))), joints)

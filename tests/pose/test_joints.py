@@ -1,4 +1,4 @@
-"""The hips that a close look finds from the picture of the pelvis."""
+"""The hips and knees that a close look finds from the picture of pelvis and thighs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from screener.pose import Landmark
-from screener.pose.hips import HIPS, PATCH_PX, HipFinder, cut_patch, patch_frame, standing_leg_px
+from screener.pose.joints import HIPS_AT, LEG_PX, JointFinder, believed, cut_patch, patch_frame, standing_leg_px
+from screener.pose.landmarks import FOUND_JOINTS, HIPS
 from screener.screening import Screening
 from screener.video import open_video
 from tests.conftest import clip_named
@@ -43,23 +44,25 @@ def test_found_hips_tilt_more_like_the_pelvis_than_the_pose_models_do(
 ) -> None:
     look = screened(name).looks[1]
     true = tilt_deg(true_hips(screened(name), name))
-    error, plain_error = (np.abs(tilt_deg(hips) - true).mean() for hips in (look.hips_px, look.image_px[:, list(HIPS)]))
+    error, plain_error = (
+        np.abs(tilt_deg(hips) - true).mean() for hips in (look.found_px[:, :2], look.image_px[:, list(HIPS)])
+    )
     assert error < 0.75 * plain_error
 
 
 def test_a_first_look_has_the_pose_models_hips_alone(screened: Callable[[str], Screening]) -> None:
     first, close = screened(CLIPS[0]).looks
-    assert np.isnan(first.hips_px).all()
-    assert np.isfinite(close.hips_px).all()
+    assert np.isnan(first.found_px).all()
+    assert np.isfinite(close.found_px).all()
 
 
-def test_the_patch_has_the_hips_level_in_its_middle_and_the_leg_a_hundred_pixels_long() -> None:
+def test_the_patch_has_the_hips_level_in_their_place_and_every_leg_of_one_length() -> None:
     for turned_hips in (FACING, FACING[::-1]):
         there = patch_frame(turned_hips, 80.0)
         left, right = turned_hips @ there[:, :2].T + there[:, 2]
-        assert_allclose((left + right) / 2, [PATCH_PX / 2] * 2)
+        assert_allclose((left + right) / 2, HIPS_AT)
         assert left[1] == pytest.approx(right[1])
-        assert np.linalg.norm(left - right) == pytest.approx(np.linalg.norm(FACING[0] - FACING[1]) * 100 / 80)
+        assert np.linalg.norm(left - right) == pytest.approx(np.linalg.norm(FACING[0] - FACING[1]) * LEG_PX / 80)
 
 
 def test_a_patch_shows_the_body_and_nothing_of_the_room() -> None:
@@ -75,16 +78,28 @@ def test_a_patch_shows_the_body_and_nothing_of_the_room() -> None:
     assert plain[70:90, 70:90].std() > 5
 
 
+def test_a_knee_that_lies_far_off_is_the_pose_models_and_a_hip_that_does_is_nothing() -> None:
+    expected = np.tile(body_px()[list(FOUND_JOINTS)], (3, 1, 1))
+    found = expected + 1.0
+    found[1, 2] += 30.0
+    found[2, 0] += 30.0
+    made = believed(found, expected, np.full(3, 80.0))
+    assert_array_equal(made[0], found[0])
+    assert_array_equal(made[1], [*found[1, :2], expected[1, 2], found[1, 3]])
+    assert np.isnan(made[2]).all()
+
+
 def body_px() -> NDArray[np.float64]:
     """Landmarks of somebody who faces the camera, about the hips `FACING`."""
     px = np.full((33, 2), np.nan)
     px[list(HIPS)] = FACING
     px[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]] = [[345.0, 170.0], [275.0, 170.0]]
     px[[Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE]] = [[330.0, 290.0], [290.0, 290.0]]
+    px[[Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE]] = [[330.0, 330.0], [290.0, 330.0]]
     return px
 
 
-def test_hips_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
+def test_joints_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
     screened: Callable[[str], Screening],
 ) -> None:
     name = CLIPS[0]
@@ -93,7 +108,7 @@ def test_hips_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
     leg_px = standing_leg_px(screened(name).looks[0].image_px)
     with open_video(clip_named(name)) as source:
         (frame,) = source.read_windows([(float(look.times_s[0]),) * 2])
-    finder = HipFinder()
+    finder = JointFinder()
     here = finder.find(frame.rgb, px, leg_px)
     assert here is not None
     for factor, turned_deg in ((1.7, 0.0), (1.0, 8.0)):
@@ -107,9 +122,9 @@ def test_hips_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
         assert np.abs(there - moved(here)).max() < 0.02 * factor * leg_px
 
 
-def test_hips_are_not_told_where_the_leg_is_not_known_or_they_would_be_far_off() -> None:
+def test_joints_are_not_told_where_the_leg_is_not_known_or_they_would_be_far_off() -> None:
     rgb = np.full((480, 640, 3), 127, np.uint8)
-    finder = HipFinder()
+    finder = JointFinder()
     assert finder.find(rgb, body_px(), float("nan")) is None
     # A leg of 10 px: the hips are 4 legs apart, which no hips are.
     assert finder.find(rgb, body_px(), 10.0) is None

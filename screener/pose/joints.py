@@ -1,9 +1,9 @@
-"""Where the hips are, from the picture: a small network that looks at the pelvis alone.
+"""Where hips and knees are, from the picture: a small network that looks at pelvis and thighs alone.
 
 The pose model puts hips where they usually lie under such shoulders and knees, and so misses most of a pelvic drop. Its
-other landmarks are good. So they say where to look: a patch is cut out around the pelvis, turned until the model's hip
-line is level and scaled to the length of the leg, and the network says where in it both hip centres lie. How it was
-made, from what, and what it gives: `models/hips.md`.
+other landmarks are better. So they say where to look: a patch is cut out around pelvis and thighs, turned until the
+model's hip line is level and scaled to the length of the leg, and the network says where in it the centres of both hips
+and both knees lie. How it was made, from what, and what it gives: `models/joints.md`.
 """
 
 from __future__ import annotations
@@ -14,39 +14,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import model_file
-from screener.pose.landmarks import Landmark
+from screener.pose.landmarks import FOUND_JOINTS, HIPS, Landmark
 
-__all__ = ["HIPS", "PATCH_PX", "HipFinder", "cut_patch", "patch_frame", "standing_leg_px"]
+__all__ = [
+    "HIPS_AT",
+    "LEG_PX",
+    "PATCH_PX",
+    "SWAPPED",
+    "JointFinder",
+    "believed",
+    "cut_patch",
+    "patch_frame",
+    "standing_leg_px",
+]
 
 _Values = NDArray[np.float64]
 
-#: The two landmarks that are found anew.
-HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
 _ANKLES = (Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE)
 
-#: The patch's side, and how long a standing leg is in it, pixels: from the waist to the knees.
+#: The rows of `FOUND_JOINTS` with sides swapped.
+SWAPPED = [1, 0, 3, 2]
+
+#: The patch's side, and how long a standing leg is in it, pixels: from the waist to below the knees.
 PATCH_PX = 160
-LEG_PX = 100.0
+LEG_PX = 115.0
+#: Where in it the hips' middle lies, x and y: above its middle, since the knees hang below.
+HIPS_AT = np.array([80.0, 57.0])
 
 # A picture that is made smaller than this is blurred before, by so many pixels of the patch, so that nothing flickers.
 _BLUR_BELOW, _BLUR_PX = 0.8, 0.4
-# What is body: within 0.2 leg lengths of the trunk and the lines from hips to knees [judgement]; its edges are soft.
+# What is body: within 0.2 leg lengths of the trunk and the lines from hips to below the knees [judgement]; its edges
+# are soft.
 _BODY = (
     Landmark.LEFT_SHOULDER,
     Landmark.RIGHT_SHOULDER,
     *HIPS,
     Landmark.LEFT_KNEE,
     Landmark.RIGHT_KNEE,
+    *_ANKLES,
 )
-_THICK_PX, _SOFT_PX = 40, 3.0
+_THICK_PX, _SOFT_PX = 46, 3.0
+# ... and so far down the shank.
+_BELOW_KNEE = 0.3
 _GREY = np.float32(127.0)
-# Hips further than this from where the pose model has them, in leg lengths, are not believed: those of 13 of 14 972
-# rendered pictures are.
+# Joints further than this from where the pose model has them, in leg lengths, are not believed: the hips of 13 of
+# 14 972 rendered pictures are.
 _FARTHEST = 0.25
 
 
-class HipFinder:
-    """Finds both hip centres in a picture whose other landmarks are known. Not safe to share between threads.
+class JointFinder:
+    """Finds the centres of hips and knees in a picture whose other landmarks are known. Not safe to share between
+    threads.
 
     Raises:
         BrokenInstallation: the network is missing or not the one that the manifest names.
@@ -65,8 +83,8 @@ class HipFinder:
         zoom: float = 1.0,
         mirrored: bool = False,
     ) -> _Values | None:
-        """Both hip centres, `(left right, xy)`, in pixels of `rgb`; None where they lie too far from the landmarks, or
-        where it is not known how long the leg is.
+        """The centres of hips and knees, `(4, xy)` as `FOUND_JOINTS`, in pixels of `rgb`; None where the hips lie too
+        far from the landmarks, or where it is not known how long the leg is.
 
         Args:
             rgb: the picture.
@@ -80,7 +98,7 @@ class HipFinder:
         if not np.isfinite(leg_px):
             return None
         if self._network is None:
-            self._network = cv2.dnn.readNetFromONNX(str(model_file("hips")))
+            self._network = cv2.dnn.readNetFromONNX(str(model_file("joints")))
         there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom, mirrored=mirrored)
         patch = cut_patch(rgb, px, there)
         self._network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
@@ -90,13 +108,22 @@ class HipFinder:
             told = self._network.forward()
         finally:
             cv2.setNumThreads(threads)
-        found = np.asarray(told, dtype=np.float64).reshape(2, 2) + PATCH_PX / 2
-        expected = px[list(HIPS)].astype(np.float64) @ there[:, :2].T + there[:, 2]
-        if expected[0, 0] > expected[1, 0]:
-            found = found[::-1]  # the network tells of the picture's left hip first
-        if not np.linalg.norm(found - expected, axis=1).max() <= _FARTHEST * LEG_PX:
-            return None
-        return np.asarray((found - there[:, 2]) @ np.linalg.inv(there[:, :2]).T)
+        found = np.asarray(told, dtype=np.float64).reshape(-1, 2) + PATCH_PX / 2
+        expected = px[list(FOUND_JOINTS)].astype(np.float64)
+        if np.subtract(*expected[:2]) @ there[0, :2] > 0:
+            found = found[SWAPPED]  # the network tells of the picture's left leg first
+        found = (found - there[:, 2]) @ np.linalg.inv(there[:, :2]).T
+        found = believed(found[None], expected[None], np.array([leg_px]))[0]
+        return None if np.isnan(found).any() else found
+
+
+def believed(found_px: _Values, expected_px: _Values, leg_px: _Values) -> _Values:
+    """What is made of found joints `(picture, 4, xy)` that lie far from where the pose model has them: such a knee is
+    the pose model's, and where a hip is such, everything is NaN."""
+    far = np.linalg.norm(found_px - expected_px, axis=2) > _FARTHEST * leg_px[:, None]
+    joints = np.where(far[:, :, None], expected_px, found_px)
+    joints[far[:, : len(HIPS)].any(axis=1)] = np.nan
+    return np.asarray(joints)
 
 
 def patch_frame(
@@ -108,7 +135,8 @@ def patch_frame(
     mirrored: bool = False,
     shifted_px: tuple[float, float] = (0.0, 0.0),
 ) -> _Values:
-    """The way from a picture's pixels to the patch's, an affine `(2, 3)`: hips in the middle, their line level.
+    """The way from a picture's pixels to the patch's, an affine `(2, 3)`: the hips' middle at `HIPS_AT`, their line
+    level.
 
     Args:
         hips_px: `(2, xy)`, the pose model's hips.
@@ -124,7 +152,7 @@ def patch_frame(
     turning = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     if mirrored:
         turning = np.diag([-1.0, 1.0]) @ turning
-    middle = np.full(2, PATCH_PX / 2) + shifted_px
+    middle = HIPS_AT + shifted_px
     return np.column_stack([turning, middle - turning @ hips.mean(axis=0)])
 
 
@@ -157,20 +185,22 @@ def cut_patch(rgb: NDArray[np.uint8], px: NDArray[Any], there: _Values) -> NDArr
 
 
 def _body(points: _Values) -> NDArray[np.float32]:
-    """How much of each of the patch's pixels is body, `(row, column, 1)`, 0..1: trunk and thighs, soft-edged.
+    """How much of each of the patch's pixels is body, `(row, column, 1)`, 0..1: trunk, thighs and where the shanks
+    begin, soft-edged.
 
     Args:
-        points: `(6, xy)`, shoulders, hips and knees in the patch.
+        points: `(8, xy)`, shoulders, hips, knees and ankles in the patch.
     """
     import cv2
 
-    left_shoulder, right_shoulder, left_hip, right_hip, left_knee, right_knee = np.round(points).astype(np.int32)
+    shoulders, hips, knees, ankles = points.reshape(4, 2, 2)
+    shanks = knees + _BELOW_KNEE * (ankles - knees)
     body = np.zeros((PATCH_PX, PATCH_PX), np.float32)
-    trunk = cv2.convexHull(np.stack([left_shoulder, right_shoulder, right_hip, left_hip]))
+    trunk = cv2.convexHull(np.round(np.concatenate([shoulders, hips])).astype(np.int32))
     cv2.fillConvexPoly(body, trunk, 1.0)
     cv2.polylines(body, [trunk], True, 1.0, _THICK_PX)
-    for hip, knee in ((left_hip, left_knee), (right_hip, right_knee)):
-        cv2.line(body, hip.tolist(), knee.tolist(), 1.0, _THICK_PX)
+    for leg in zip(hips, knees, shanks, strict=True):
+        cv2.polylines(body, [np.round(np.stack(leg)).astype(np.int32)], False, 1.0, _THICK_PX)
     return np.asarray(cv2.GaussianBlur(body, (0, 0), _SOFT_PX), np.float32)[:, :, None]
 
 
