@@ -86,8 +86,12 @@ class Postgres:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started."""
-    return [int(each) for told in Path(f"/proc/{pid}/task").glob("*/children") for each in _read(told).split()]
+    """The processes that a process started; none where it has just ended."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        return []
+    return [int(each) for thread in threads for each in _read(thread / "children").split()]
 
 
 def kill(pid: int) -> None:
