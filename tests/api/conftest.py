@@ -89,7 +89,7 @@ def children(pid: int) -> list[int]:
     """The processes that a process started; none where it has just ended."""
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [int(each) for thread in threads for each in _read(thread / "children").split()]
 
