@@ -3,12 +3,13 @@
     python -m screener.studio training --seed 13 --bodies 40 --sets 240 --out FRAMES/train13      (and so on)
     python -m screener.studio validation --stills --seed 41 --clips 80 --out FRAMES/train41        (and so on)
     python -m screener.studio validation --stills --seed 71 --clips 80 --varied --out FRAMES/train71   (and so on)
+    python -m screener.studio training --seed 15 --bodies 60 --sets 180 --varied --out FRAMES/joints15 (and so on)
     python -m screener.studio validation --stills --seed 21 --clips 100 --out FRAMES/calibrate
     python -m screener.studio validation --stills --seed 22 --clips 60 --out FRAMES/test
-    python models/fit_joints.py FRAMES/train* --others FRAMES/calibrate FRAMES/test
+    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate FRAMES/test
     python models/fit_corrector.py FRAMES/train* --calibrate FRAMES/calibrate --test FRAMES/test
 
-`--all FRAMES` does all of this from nothing, in some hours; `fit_joints.py`, which finds the hips that the corrector
+`--all FRAMES` does all of this from nothing, in some hours; `fit_joints.py`, which finds the joints that the corrector
 looks at, needs PyTorch and onnx. Everything is chosen by cross-validation over the training's bodies; the test's bodies
 see nothing but the finished corrector.
 
@@ -72,15 +73,15 @@ _RAMPS = np.array([[0.3, 0.8], [1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [1.0, 3.0]])
 #: strange that is usual.
 _LESSER = ("nose", "eye", "ear", "elbow", "wrist", "depth")
 
-#: What `--all` renders: bodies, sets, seed, share of steady sets, and whether people are dressed and lit more freely. A
-#: corrector fitted on wide motions alone believes the knee's alignment too little, so the latter two lots are for the
-#: network that finds the joints, and not for it.
-_TRAINING = ((40, 240, 11, 0.0, False), (40, 240, 13, 0.75, False), (60, 180, 15, 0.0, True), (60, 180, 17, 0.75, True))
-_NOT_FITTED = ("train15", "train17")
-#: Stills of whole squats and step-downs, as people are filmed: 80 bodies of each seed. More bodies, steadily posed,
-#: bring more than more motions of the same.
-_STEADY = ((range(41, 53), False), (range(71, 83), True))
-_CALIBRATE, _TEST = (100, 21), (60, 22)
+#: What `--all` renders: name, bodies, sets, seed, share of steady sets, and whether people are dressed and lit more
+#: freely. A corrector fitted on many wide motions believes the knee's alignment too little, so two lots are for the
+#: network that finds the joints alone.
+_TRAINING = (("train11", 40, 240, 11, 0.0, False), ("train13", 40, 240, 13, 0.75, False))
+_FOR_JOINTS = (("joints15", 60, 180, 15, 0.0, True), ("joints17", 60, 180, 17, 0.75, True))
+#: Stills of whole squats and step-downs, as people are filmed: name, bodies, seed, and whether dressed more freely.
+#: More bodies, steadily posed, bring more than more motions of the same.
+_STEADY = tuple((f"train{seed}", 80, seed, seed > 70) for seed in (*range(41, 53), *range(71, 83)))
+_OTHERS = (("calibrate", 100, 21, False), ("test", 60, 22, False))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,22 +152,19 @@ def main() -> None:
 
 
 def render_all(out: Path, workers: int) -> tuple[list[Path], Path, Path]:
-    """Render what the corrector in this folder was fitted, calibrated and tested on, and find the hips in it."""
+    """Render what the corrector in this folder was fitted, calibrated and tested on, and find the joints in it."""
     studio = [sys.executable, "-m", "screener.studio"]
-    training, others = [], [out / "calibrate", out / "test"]
-    for bodies, sets, seed, steady, varied in _TRAINING:
-        training.append(out / f"train{seed}")
+    for name, bodies, sets, seed, steady, varied in (*_TRAINING, *_FOR_JOINTS):
         _run([*studio, "training", "--bodies", bodies, "--sets", sets, "--seed", seed, "--steady-share", steady,
-              "--workers", workers, "--varied" if varied else "--no-varied", "--out", training[-1]])  # fmt: skip
-    stills = [(80, seed, varied) for seeds, varied in _STEADY for seed in seeds]
-    training += [out / f"train{seed}" for _, seed, _ in stills]
-    lots = [*zip(stills, training[len(_TRAINING) :], strict=True)]
-    lots += zip([(*_CALIBRATE, False), (*_TEST, False)], others, strict=True)
-    for (clips, seed, varied), folder in lots:
+              "--workers", workers, "--varied" if varied else "--no-varied", "--out", out / name])  # fmt: skip
+    for name, clips, seed, varied in (*_STEADY, *_OTHERS):
         _run([*studio, "validation", "--stills", "--clips", clips, "--seed", seed, "--workers", workers,
-              "--varied" if varied else "--no-varied", "--out", folder])  # fmt: skip
-    _run([sys.executable, _HERE / "fit_joints.py", *training, "--others", *others, "--workers", workers])
-    return [folder for folder in training if folder.name not in _NOT_FITTED], others[0], others[1]
+              "--varied" if varied else "--no-varied", "--out", out / name])  # fmt: skip
+    training, joints, others = (
+        [out / name for name, *_ in lots] for lots in ((*_TRAINING, *_STEADY), _FOR_JOINTS, _OTHERS)
+    )
+    _run([sys.executable, _HERE / "fit_joints.py", *training, *joints, "--others", *others, "--workers", workers])
+    return training, others[0], others[1]
 
 
 def _run(command: Sequence[object]) -> None:

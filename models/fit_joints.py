@@ -1,8 +1,8 @@
 """Fit the network that finds hips and knees (`joints.onnx`) on rendered people, measure it on others, write its card.
 
-    python models/fit_joints.py FRAMES/train* --others FRAMES/calibrate FRAMES/test
+    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate FRAMES/test
 
-The folders are those that the corrector is fitted to (`fit_corrector.py` tells how they are drawn).
+`fit_corrector.py` tells how the folders are drawn.
 
 Its first layers are those of MoveNet Thunder (Google, Apache-2.0), which were learned on pictures of real people, and
 stay as they are: what they see in cloth and skin is not what a renderer draws. Only what follows is learned, here, on
@@ -174,8 +174,7 @@ def write_first_layers(path: Path, packages: Path | None) -> None:
     graph = Graph()
     fine, coarse = first_layers(graph, packages)
     fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
-    side = PATCH_PX // 8 - 2 * _EDGE
-    graph.save(path, {fine: [1, 40, 2 * side, 2 * side], coarse: [1, 56, side, side]})
+    graph.save(path, {fine: [1, 40, 2 * _SIDE, 2 * _SIDE], coarse: [1, 56, _SIDE, _SIDE]})
 
 
 def inner(graph: Graph, what: str, edge: int, side: int) -> str:
@@ -230,12 +229,12 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
     network = cv2.dnn.readNetFromONNX(str(first))
     names = network.getUnconnectedOutLayersNames()
     rng = np.random.default_rng(seed)
-    views, side = 2 + _SPOILED, PATCH_PX // 8 - 2 * _EDGE
+    views = 2 + _SPOILED
     found = {
         "there": np.full((len(truth), views, 2, 3), np.nan),
-        "fine": np.zeros((len(truth), views, 40, 2 * side, 2 * side), np.float16),
-        "coarse": np.zeros((len(truth), views, 56, side, side), np.float16),
-        "joints": np.zeros((len(truth), views, 4, 2), np.float32),
+        "fine": np.zeros((len(truth), views, 40, 2 * _SIDE, 2 * _SIDE), np.float16),
+        "coarse": np.zeros((len(truth), views, 56, _SIDE, _SIDE), np.float16),
+        "joints": np.zeros((len(truth), views, _JOINTS, 2), np.float32),
         "swapped": np.zeros((len(truth), views), bool),
     }
     for row, each in enumerate(truth):
@@ -397,7 +396,7 @@ def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (
             for start in range(0, len(there), 256):
                 few = (torch.from_numpy(each[start : start + 256].astype(np.float32)) for each in maps)
                 told.append(head(*few).numpy().astype(np.float64))
-        points = np.concatenate(told).reshape(-1, 4, 2) + _MIDDLE
+        points = np.concatenate(told).reshape(-1, _JOINTS, 2) + _MIDDLE
         points[part["swapped"][:, view]] = points[part["swapped"][:, view]][:, SWAPPED]
         good = np.isfinite(there[:, 0, 0])
         back = np.full_like(points, np.nan)
@@ -472,7 +471,7 @@ def write(path: Path, heads: list[Head], packages: Path | None) -> None:
     total = add_head(graph, heads[0], fine, coarse)
     for head in heads[1:]:
         total = graph.add("Add", total, add_head(graph, head, fine, coarse))
-    graph.save(path, {graph.add("Mul", total, graph.constant(1 / len(heads))): [1, 8]})
+    graph.save(path, {graph.add("Mul", total, graph.constant(1 / len(heads))): [1, 2 * _JOINTS]})
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def until_result(page: Page) -> dict[str, int]:
     return counted
 
 
-def check_like_uploaded(page: Page, uploaded: Screening, *, within: float = 1.5, knee_within: float = 1.5) -> None:
+def check_like_uploaded(page: Page, uploaded: Screening, *, within: float = 1.0, knee_within: float = 1.0) -> None:
     """The page's result has the sides, the repetitions, the movement and the numbers of `analyze`, and a plan.
 
     Args:
@@ -147,9 +147,10 @@ def check_like_uploaded(page: Page, uploaded: Screening, *, within: float = 1.5,
     # Of the very same pictures the numbers are the very same (tests/test_live.py). A busy machine looks at fewer of
     # them than `analyze` did: under the 20 a second that an idle one does, other pictures show the bottom, and the
     # knee bend moves with that instant most.
-    # (At 24 a second a pelvic drop was once 1.03° apart, where its interval was some ±6°.)
     for (side, name), difference in apart.items():
         idle, busy = (knee_within, 5.0) if name == "knee_flexion_deg" else (within, 2.0)
+        if name == "pelvic_drop_deg":  # at 24 pictures a second one was 1.03° apart, where its interval was some ±6°
+            idle = max(idle, 1.5)
         assert difference <= (idle if rate >= 20 else busy), (side, name, rate)
     # The plan is there, with drawings of its exercises.
     expect(page.locator("#plan")).to_be_visible()
