@@ -8,6 +8,7 @@ and both knees lie. How it was made, from what, and what it gives: `models/joint
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ _THICK_PX, _SOFT_PX = 46, 3.0
 # ... and so far down the shank.
 _BELOW_KNEE = 0.3
 _GREY = np.float32(127.0)
+# What is body is made this bright on average (0..255), but not darker or brighter by more than these factors.
+_BRIGHT, _BRIGHTENED = 110.0, (0.5, 6.0)
 # Joints further than this from where the pose model has them, in leg lengths, are not believed: the hips of 13 of
 # 14 972 rendered pictures are.
 _FARTHEST = 0.25
@@ -156,8 +159,14 @@ def patch_frame(
     return np.column_stack([turning, middle - turning @ hips.mean(axis=0)])
 
 
-def cut_patch(rgb: NDArray[np.uint8], px: NDArray[Any], there: _Values) -> NDArray[np.uint8]:
-    """The patch `(160, 160, rgb)` that `patch_frame` tells of; grey where trunk and thighs are not.
+def cut_patch(
+    rgb: NDArray[np.uint8],
+    px: NDArray[Any],
+    there: _Values,
+    spoiled: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda patch: patch,
+) -> NDArray[np.uint8]:
+    """The patch `(160, 160, rgb)` that `patch_frame` tells of, as bright as any other; grey where trunk and thighs
+    are not.
 
     A room's walls and doors tell what is upright, and a network that sees them learns from rendered rooms how hips lie
     to the upright, instead of where they are. So it does not see them.
@@ -166,6 +175,7 @@ def cut_patch(rgb: NDArray[np.uint8], px: NDArray[Any], there: _Values) -> NDArr
         rgb: the picture.
         px: `(33, xy)`, the pose model's landmarks in it: where trunk and thighs are.
         there: the way from the picture's pixels to the patch's.
+        spoiled: what is done to the picture's part before; training does much to it.
     """
     import cv2
 
@@ -180,7 +190,11 @@ def cut_patch(rgb: NDArray[np.uint8], px: NDArray[Any], there: _Values) -> NDArr
     # OpenCV counts from the middle of the first pixel, landmarks count from its corner.
     moved = np.column_stack([there[:, :2], there[:, 2] + there[:, :2] @ (low + 0.5) - 0.5])
     patch = cv2.warpAffine(part, moved, (PATCH_PX, PATCH_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    patch = spoiled(np.asarray(patch, dtype=np.float32))
     body = _body(np.asarray(px[list(_BODY)], dtype=np.float64) @ there[:, :2].T + there[:, 2])
+    # Cloth in the dark and dark cloth in the light: the layers that see them learned on pictures of usual brightness.
+    bright = float((body * patch).sum()) / (3 * float(body.sum()) + 1e-6)
+    patch = np.minimum(patch * np.clip(_BRIGHT / max(bright, 1.0), *_BRIGHTENED), 255)
     return np.asarray(_GREY + body * (patch - _GREY) + 0.5, dtype=np.uint8)
 
 
