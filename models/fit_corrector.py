@@ -83,7 +83,7 @@ _FOR_JOINTS = (("joints15", 60, 180, 15, 0.0, True), ("joints17", 60, 180, 17, 0
 #: Stills of whole squats and step-downs, as people are filmed: name, bodies, seed, and whether dressed more freely.
 #: More bodies, steadily posed, bring more than more motions of the same.
 _STEADY = tuple((f"train{seed}", 80, seed, seed > 70) for seed in (*range(41, 53), *range(71, 83)))
-#: More of the same for the network alone: with 25 000 poses the corrector's equations broke the library that solves them.
+#: More of the same for the network alone: the library that solves the corrector's equations broke with 25 000 poses.
 _STEADY_FOR_JOINTS = tuple((f"joints{seed}", 80, seed, False) for seed in range(53, 65))
 _OTHERS = (("calibrate", 100, 21, False), ("test", 60, 22, False))
 

@@ -36,6 +36,11 @@ _STILLER_BY = 0.02
 _STILL_DEEP = 0.2
 _STILLER_DEEP = 2.0
 
+# Who walks about sinks less than this (part of leg length, about 60° of knee flexion [judgement]), and elsewhere: a
+# deeper sinking in which no foot is seen to stay, though it is where it was afterwards, is a squat whose legs the
+# landmarks took for one another.
+_DEEP = 0.14
+
 # Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
 # leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
 _ALOFT = 0.15
@@ -193,10 +198,13 @@ def _dip(
         int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
     )
     moved = {each: movement(joints, each, near) for each in ("left", "right")}
-    # Deep in a squat the ankle of the stance foot wanders in the landmarks, far less than the other still.
-    if not moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP)):
-        return None
     at = offset + peak
+    # Deep in a squat the ankle of the stance foot wanders in the landmarks, far less than the other still.
+    stays = moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP))
+    ankle = joints.of(stance, "ankle")[offset:]
+    returns = float(np.hypot(*(ankle[right] - ankle[left]))) <= _ELSEWHERE * joints.leg_px[at]
+    if not stays and not (depth >= _DEEP and returns):
+        return None
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
@@ -207,7 +215,7 @@ def _dip(
     over = hips / float(apart[0]) if wide else np.nan  # 0: over this foot, 1: over the other
     both_feet = max(moved.values()) < _BOTH_STILL and abs(rise) < _LEVEL and bool(_OVER_FOOT < over < 1 - _OVER_FOOT)
     decided: StanceSide = stance
-    if both_feet:
+    if both_feet or not stays:
         decided = "unknown"
     elif _stiller(moved[free], moved[stance]):
         return None
