@@ -307,6 +307,27 @@ def test_a_stance_ankle_that_wanders_in_a_deep_squat_is_followed() -> None:
     assert why_not(read_motion(replace(track, image_px=px))) == [None] * 2
 
 
+def test_a_deep_squat_whose_legs_are_taken_for_one_another_is_a_squat_on_the_leg_left_standing() -> None:
+    track = perform(squats_on("left", deg=80.0), lift("left", seconds=0.5), on_both(1.0))
+    px = track.image_px.copy()
+    hips = px[:, [Landmark.LEFT_HIP, Landmark.RIGHT_HIP], 1].mean(axis=1)
+    low = hips - hips.min() > 0.5 * np.ptp(hips)
+    for joint in ("KNEE", "ANKLE", "HEEL", "FOOT_INDEX"):
+        pair = [Landmark[f"LEFT_{joint}"], Landmark[f"RIGHT_{joint}"]]
+        px[np.ix_(low, pair)] = px[np.ix_(low, pair[::-1])]
+    trial = only_trial(read_motion(replace(track, image_px=px)))
+    assert trial.stance_side == "left"
+    assert [rep.counted for rep in trial.repetitions] == [True] * 3
+    assert_allclose(bottoms_s(trial), BOTTOMS_S, atol=0.15)
+
+
+def test_walking_to_the_camera_and_bending_down_to_it_is_no_repetition() -> None:
+    there = [(0.0, Figure()), (0.8, Figure("left", x_px=400.0, flexion_deg=80.0)), (1.6, Figure(x_px=440.0))]
+    track = perform(squats_on("left"), lift("left", seconds=0.5), on_both(0.5), there)
+    counted = [rep.bottom_s for trial in read_motion(track).trials for rep in trial.repetitions if rep.counted]
+    assert_allclose(counted, BOTTOMS_S, atol=0.1)
+
+
 def test_one_set_stays_one_where_in_one_squat_the_other_foot_looks_stiller() -> None:
     track = perform(
         on_both(2.0), lift("left"), squat("left", times=2, rise=0.2), lift("left", seconds=0.4), on_both(2.0)
