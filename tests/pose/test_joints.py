@@ -70,12 +70,23 @@ def test_a_patch_shows_the_body_and_nothing_of_the_room() -> None:
     rgb = np.asarray(cv2.GaussianBlur(rng.integers(0, 256, (480, 640, 3), dtype=np.uint8), (0, 0), 3), np.uint8)
     px = body_px()
     plain, mirrored = (cut_patch(rgb, px, patch_frame(FACING, 80.0, mirrored=each)) for each in (False, True))
-    assert np.abs(plain[:, ::-1].astype(int) - mirrored).max() <= 3
+    assert np.abs(plain[:, ::-1].astype(int) - mirrored).max() <= 6  # each is made as bright as any
     assert (plain[:, [0, -1]] == 127).all()
     elsewhere = rgb.copy()
     elsewhere[:, :200] = elsewhere[:, 420:] = 0
-    assert_array_equal(cut_patch(elsewhere, px, patch_frame(FACING, 80.0)), plain)
+    without = cut_patch(elsewhere, px, patch_frame(FACING, 80.0))
+    assert np.abs(without.astype(int) - plain).max() <= 1  # the body's soft edge counts for its brightness
     assert plain[70:90, 70:90].std() > 5
+
+
+def test_a_patch_is_as_bright_in_a_dark_room_and_in_dark_clothes() -> None:
+    rng = np.random.default_rng(3)
+    rgb = np.asarray(cv2.GaussianBlur(rng.integers(60, 200, (480, 640, 3), dtype=np.uint8), (0, 0), 3), np.uint8)
+    there = patch_frame(FACING, 80.0)
+    bright, dark = (cut_patch(np.asarray(rgb * share, np.uint8), body_px(), there) for share in (1.0, 0.25))
+    assert np.abs(dark.astype(int) - bright).max() <= 5
+    # ... but what is all but black stays dark: there is nothing to see in it.
+    assert cut_patch(np.asarray(rgb * 0.02, np.uint8), body_px(), there)[70:90, 70:90].mean() < 40
 
 
 def test_a_knee_that_lies_far_off_is_the_pose_models_and_a_hip_that_does_is_nothing() -> None:
