@@ -36,10 +36,11 @@ _STILLER_BY = 0.02
 _STILL_DEEP = 0.2
 _STILLER_DEEP = 2.0
 
-# Who walks about sinks less than this (part of leg length, about 60° of knee flexion [judgement]), and elsewhere: a
-# deeper sinking in which no foot is seen to stay, though it is where it was afterwards, is a squat whose legs the
-# landmarks took for one another.
+# Who walks about sinks less than this (part of leg length, about 60° of knee flexion [judgement]), and elsewhere; who
+# jumps is up again sooner. A deeper, slower sinking in which no foot is seen to stay, though it is where it was
+# afterwards, is a squat whose legs the landmarks took for one another.
 _DEEP = 0.14
+_SHORTEST_DEEP_S = 1.0
 
 # Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
 # leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
@@ -203,7 +204,8 @@ def _dip(
     stays = moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP))
     ankle = joints.of(stance, "ankle")[offset:]
     returns = float(np.hypot(*(ankle[right] - ankle[left]))) <= _ELSEWHERE * joints.leg_px[at]
-    if not stays and not (depth >= _DEEP and returns):
+    lasts = float(times_s[right] - times_s[left]) >= _SHORTEST_DEEP_S
+    if not stays and not (depth >= _DEEP and lasts and returns):
         return None
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])

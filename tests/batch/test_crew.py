@@ -75,4 +75,8 @@ def test_memory_stays_flat_over_a_hundred_recordings(tmp_path: Path) -> None:
     memory = {number: mb for number, mb in done.items() if isinstance(mb, float)}
     assert len(memory) == len(jobs)
     early, late = (median(memory[number] for number in range(start, start + 30)) for start in (10, 70))
-    assert late < 1.05 * early, (early, late)
+    # Once in a while the allocator keeps a recording's arrays (15 to 20 MB) and from then on uses them again: one
+    # step, whenever it comes. What leaks grows from each recording to the next of its size.
+    assert late < 1.1 * early, (early, late)
+    grown = median(memory[number + 3] - memory[number] for number in range(10, 97))
+    assert grown / 3 * 100 < 0.05 * early, (grown, early)
