@@ -16,13 +16,13 @@ see nothing but the finished corrector.
 
 Stills flatter: a film is coded and filtered, and its bottoms are found a little early or late. So what readings of
 whole films are off on average is taken out where that is worth it, and every interval is widened to what then holds
-95 % of the truths; films of poor light once more on their own. Once, and on other films than those of the test:
+95 % of the truths. Once, and on other films than those of the test:
 
     python -m screener.studio validation --seed 31 --clips 28 --out FILMS      (and so on)
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips) and 36 (20).
+Those films are of the seeds 31 (28 clips), 36 (20), 40 (14) and 96 (14).
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _DRAWINGS = 500
 # How far a pose is from the training is told in ramps: 0 is the strangest twentieth of the calibration's poses, and one
 # ramp further each time that lies as far beyond as these lie from the usual pose.
 _STRANGEST = 0.05
-# Where the guard begins, and where nothing but the plain formula stands, one pair a target. The drop's is short: real
-# people are not shown to be helped by found hips, and with a longer one the balance trial is harmed. The films' deep
-# squats lie below 1, most of the trial beyond 3. (Figures: docs/accuracy.md.)
-_RAMPS = np.array([[0.5, 1.0], [1.0, 3.0], [1.0, 3.0], [1.0, 3.0], [1.0, 3.0]])
+# Where the guard begins, and where nothing but the plain formula stands: of the whole pose, and, for the drop, of where
+# the free leg is. Nearly all films' free legs lie below 1, nineteen in twenty of the balance trial's beyond 2.5.
+# (Figures: docs/accuracy.md.)
+_RAMPS = np.array([[1.0, 3.0], [1.0, 2.0]])
 
 #: Features of these count half: what head and arms do, and depths, tell little of pelvis and knee, and make a pose
 #: strange that is usual.
@@ -308,12 +308,11 @@ def fit(samples: Samples, gamma: float, doubt: float) -> dict[str, _Values]:
 
 
 _UNCALIBRATED = {
-    "familiar": np.ones(len(TARGETS)),
-    "strange": np.zeros(len(TARGETS)),
+    "familiar": np.ones(2),
+    "strange": np.zeros(2),
     "error_model": np.zeros((len(TARGETS), 4)),
     "error_floor": np.zeros(len(TARGETS)),
     "conformal": np.zeros(len(TARGETS)),
-    "grainy_wider": np.ones(len(TARGETS)),
 }
 
 
@@ -367,9 +366,9 @@ def calibrate(corrector: KernelCorrector, gamma: float, target_mean: _Values, sa
     bias = (found.values - samples.targets).mean(axis=0)
     errors = np.abs(found.values - bias - samples.targets)
     circumstances = error_circumstances(found.values - bias, found.likeness)
-    far = np.sqrt(-np.log(found.likeness) / gamma)
-    usual, edge = np.quantile(far, (0.5, 1 - _STRANGEST))
-    familiar, strange = np.exp(-gamma * (edge + _RAMPS * (edge - usual)) ** 2).T
+    far = np.sqrt(-np.log(np.column_stack([found.likeness, found.free_leg_likeness])) / gamma)
+    usual, edge = np.quantile(far, (0.5, 1 - _STRANGEST), axis=0)
+    familiar, strange = np.exp(-gamma * (edge[:, None] + _RAMPS * (edge - usual)[:, None]) ** 2).T
     models, floors, scales = [], [], []
     for column in range(len(TARGETS)):
         model, _ = nnls(circumstances, errors[:, column])
@@ -394,13 +393,11 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
 
     Errors of stills alone leave out what a film adds: which frames are the quiet stance, where the bottom lies. A
     constant or a straight line is taken out where that lowers the error of films that it was not fitted to by a tenth.
-    Grainy films get a width of their own; what they are off on average is not the same from one lot of films to the
-    next, and is left.
+    What grainy films are off on average is not the same from one lot of films to the next, and is left.
 
     Args:
         folder: where `corrector.npz` and its figures are; all of it is written anew.
-        table: what this corrector, calibrated on stills alone, read: `validation.csv` of `screener.studio measure`,
-            with `validation_films.csv` beside it.
+        table: what this corrector, calibrated on stills alone, read: `validation.csv` of `screener.studio measure`.
         testing: what the finished corrector is measured on.
     """
     figures = json.loads((folder / "corrector.json").read_text())
@@ -410,7 +407,6 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
         about = json.loads(str(stored["about"]))
-    films = {row["film"]: row["found_grainy"] == "True" for row in _rows(table.with_name("validation_films.csv"))}
     readings = _rows(table)
     found: dict[str, dict[str, float]] = {}
     for column, name in enumerate(TARGETS):
@@ -421,28 +417,23 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
             np.array([float(row[key]) for row in rows]) for key in ("truth", "value", "low", "high")
         )
         film = np.array([row["film"] for row in rows])
-        grainy = np.array([films[each] for each in film])
         gain, offset = _taken_out(value, truth, film)
         error = gain * value + offset - truth
         ratio = np.abs(error) / ((high - low) / 2)
         # So few films may hold their truths by chance: they widen an interval, they do not narrow it.
-        clear, noisy = (max(1.0, _quantile_of_films(ratio[which], film[which])) for which in (~grainy, grainy))
+        wider = max(1.0, _quantile_of_films(ratio, film))
         arrays["target_scale"][column] *= gain
         arrays["target_mean"][column] = gain * arrays["target_mean"][column] + offset
-        arrays["conformal"][column] *= clear
-        # Fewer films are grainy than clear: chance shall not make them the surer ones.
-        arrays["grainy_wider"][column] = max(1.0, noisy / clear)
+        arrays["conformal"][column] *= wider
         found[name] = {
             "gain": _rounded(gain),
             "offset": _rounded(offset),
-            "interval": _rounded(clear),
-            "grainy_interval": _rounded(clear * arrays["grainy_wider"][column]),
+            "interval": _rounded(wider),
         }
         print(name, found[name])
     write(path, arrays, about)
     repetitions = {(row["film"], row["repetition"]) for row in readings}
-    counts = {"repetitions": len(repetitions), "grainy": sum(films[name] for name, _ in repetitions)}
-    figures["on_films"] = counts | {"measures": found}
+    figures["on_films"] = {"repetitions": len(repetitions), "measures": found}
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
@@ -648,16 +639,15 @@ def _on_films(found: dict[str, Any] | None) -> str:
     if not found:
         return "Not done with this fit."
     rows = [
-        f"| {name} | {each['gain']:g} · value {each['offset']:+.2f}° | × {each['interval']:.2f} | "
-        f"× {each['grainy_interval']:.2f} |"
+        f"| {name} | {each['gain']:g} · value {each['offset']:+.2f}° | × {each['interval']:.2f} |"
         for name, each in found["measures"].items()
     ]
     return "\n".join(
         [
-            f"On {found['repetitions']} repetitions of whole films, {found['grainy']} of them in grainy pictures:",
+            f"On {found['repetitions']} repetitions of whole films:",
             "",
-            "| Measure | is taken as | interval | in grainy pictures |",
-            "|---|---|---|---|",
+            "| Measure | is taken as | interval |",
+            "|---|---|---|",
             *rows,
         ]
     )

@@ -2,8 +2,9 @@
 
 A pose is compared with every pose of the training (`features.py` says in which quantities); the estimate is a
 weighted sum of these likenesses. A pose that is like none of them says so: its greatest likeness is small, the
-estimate falls back towards the raw reading, and the interval widens by what the two differ. How it was fitted, on
-whom, and what it gave: `models/corrector.md`.
+estimate falls back towards the raw reading, and the interval widens by what the two differ. So does the pelvic drop's
+where the free leg is where none of them has it: that is another movement. How it was fitted, on whom, and what it
+gave: `models/corrector.md`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from screener.errors import BrokenInstallation
 from screener.measures.error_model import Estimate, raw_estimate
-from screener.measures.features import FEATURES, compute_features
+from screener.measures.features import FEATURES, FREE_LEG, compute_features
 from screener.measures.reading import PoseSample
 from screener.measures.values import MeasureName
 from screener.pose.bundles import model_file
@@ -54,12 +55,12 @@ class Prediction:
     Attributes:
         values: `(pose, target)`, degrees.
         likeness: `(pose,)`, 0..1, to the training pose that is most like it.
-        grainy: whether the pictures were.
+        free_leg_likeness: the same, for the free leg alone.
     """
 
     values: _Values
     likeness: _Values
-    grainy: bool = False
+    free_leg_likeness: _Values
 
 
 def likeness(features: _Values, others: _Values, gamma: float, others_squared: _Values | None = None) -> _Values:
@@ -103,6 +104,8 @@ class KernelCorrector:
             raise BrokenInstallation("The corrector was fitted for other features.", "Install screener again.")
         self._arrays = arrays
         self._poses_squared = (arrays["poses"] ** 2).sum(axis=1)
+        self._free_legs = np.ascontiguousarray(arrays["poses"][:, FREE_LEG])
+        self._free_legs_squared = (self._free_legs**2).sum(axis=1)
         self._gamma = float(about["gamma"])
 
     @property
@@ -110,14 +113,17 @@ class KernelCorrector:
         """The pose bundle that it was fitted to (averaged with the mirror image)."""
         return "heavy"
 
-    def predict(self, features: _Values, *, grainy: bool = False) -> Prediction:
+    def predict(self, features: _Values) -> Prediction:
         """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean."""
         a = self._arrays
         standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
-        alike = likeness(np.clip(standard, -FARTHEST, FARTHEST), a["poses"], self._gamma, self._poses_squared)
+        standard = np.clip(standard, -FARTHEST, FARTHEST)
+        alike = likeness(standard, a["poses"], self._gamma, self._poses_squared)
+        legs_alike = likeness(standard[:, FREE_LEG], self._free_legs, self._gamma, self._free_legs_squared)
         values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
         # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
-        return Prediction(np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS), grainy)
+        nearest, nearest_leg = (np.round(each.max(axis=1), _DECIMALS) for each in (alike, legs_alike))
+        return Prediction(np.round(values, _DECIMALS), nearest, nearest_leg)
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
@@ -151,22 +157,24 @@ class KernelCorrector:
 
     def trust(self, found: Prediction) -> _Values:
         """`(pose, target)`, how far the corrector is believed: 1 for a pose like those it was calibrated on, 0 for one
-        that is much less like the training than they are, and the raw reading stands there; how much less is the
-        target's own (`models/corrector.md`)."""
+        that is much less like the training than they are, and the raw reading stands there. The pelvic drop's also
+        falls where the free leg is where no training pose has it (`models/corrector.md`)."""
         a = self._arrays
-        return np.asarray(np.clip((found.likeness[:, None] - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0))
+        alike = np.column_stack([found.likeness, found.free_leg_likeness])
+        known = np.clip((alike - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0)
+        trust = np.repeat(known[:, :1], len(TARGETS), axis=1)
+        trust[:, TARGETS.index("pelvic_drop_deg")] = known.min(axis=1)
+        return trust
 
     def half_widths(self, found: Prediction) -> _Values:
-        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect, wider where the
-        pictures were grainy."""
+        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect."""
         a = self._arrays
         expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
-        wider = a["grainy_wider"] if found.grainy else 1.0
-        return np.asarray(wider * a["conformal"] * np.maximum(expected, a["error_floor"]))
+        return np.asarray(a["conformal"] * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
         features = compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, stance)
-        found = self.predict(features[None], grainy=at.grainy)
+        found = self.predict(features[None])
         # It learned from joints that were found in the picture; with others it would be sure of itself and wrong.
         joints_known = np.isfinite(quiet.found_px).all() and np.isfinite(at.found_px).all()
         return found if joints_known else replace(found, likeness=np.zeros_like(found.likeness))

@@ -15,7 +15,7 @@ from screener.pose import Landmark
 from screener.pose.landmarks import mirror_names
 from screener.terms import Side
 
-__all__ = ["FEATURES", "compute_features"]
+__all__ = ["FEATURES", "FREE_LEG", "compute_features"]
 
 _Values = NDArray[np.float64]
 
@@ -186,3 +186,7 @@ def _names() -> tuple[str, ...]:
 
 #: The features' names, in order.
 FEATURES: tuple[str, ...] = _names()
+
+_OF_FREE_LEG = ("free_thigh", "free_shank", "free_knee", "free_ankle", "free_heel", "free_foot", "knee_tilt")
+#: Which of them tell where the free leg is, `(feature,)`.
+FREE_LEG: NDArray[np.bool_] = np.array([any(part in name for part in _OF_FREE_LEG) for name in FEATURES])

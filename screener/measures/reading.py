@@ -61,7 +61,6 @@ class PoseSample:
         world_m: `(33, xyz)`, the model's world landmarks.
         n: how many frames it rests on.
         model: the pose bundle that saw it.
-        grainy: whether the pictures were.
         found_px: `(4, xy)`, hips and knees (`FOUND_JOINTS`) where the closer look has them; NaN where nobody looked.
     """
 
@@ -69,7 +68,6 @@ class PoseSample:
     world_m: _Values
     n: int
     model: str
-    grainy: bool = False
     found_px: _Values = field(default_factory=lambda: np.full((len(FOUND_JOINTS), 2), np.nan))
 
     @property
@@ -136,7 +134,6 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
                 np.median(look.world_m[window][found], axis=0).astype(np.float64),
                 int(found.sum()),
                 look.model,
-                look.grainy,
                 np.median(closer, axis=0).astype(np.float64)
                 if len(closer)
                 else np.full((len(FOUND_JOINTS), 2), np.nan),
@@ -206,9 +203,9 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     return instants
 
 
-# Frames a second look takes of the quiet stance, and around a bottom.
-_QUIET_FRAMES = 9
-_OFFSETS_S = (-0.07, 0.0, 0.07)
+# Frames a second look takes of the quiet stance, and around a bottom: more bring nothing (docs/accuracy.md).
+_QUIET_FRAMES = 7
+_OFFSETS_S = (-0.035, 0.035)
 # In grainy pictures, averaged with their neighbours: what brought the drop of 60 repetitions from 3.6° off to 3.3°.
 _GRAINY_QUIET_FRAMES = 21
 _GRAINY_OFFSETS_S = (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)

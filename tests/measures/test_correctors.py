@@ -19,8 +19,7 @@ from screener.measures.correctors import TARGETS, KernelCorrector, installed_cor
 from screener.measures.error_model import raw_estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import raw_values
-from screener.pose.bundles import model_file
-from screener.pose.landmarks import FOUND_JOINTS, mirror_names
+from screener.pose.landmarks import FOUND_JOINTS, Landmark, mirror_names
 
 NAME = "sls_right_drop_and_valgus"
 MEASURES: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
@@ -150,6 +149,33 @@ def test_the_further_from_what_was_learned_the_more_the_raw_reading_counts(
     assert (drop[:, None] <= others).all()
 
 
+def test_a_free_leg_swung_aside_is_another_movement(poses: tuple[PoseSample, PoseSample]) -> None:
+    corrector = installed_corrector()
+    quiet, at = poses
+    free = [Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE, Landmark.LEFT_HEEL, Landmark.LEFT_FOOT_INDEX]
+    hip = at.px[Landmark.LEFT_HIP]
+    outward = np.sign(hip[0] - at.px[Landmark.RIGHT_HIP, 0])
+    trusts, likenesses = [], []
+    for aside_deg in (0.0, 15.0, 45.0):
+        across, down = (at.px[free] - hip).T
+        turn = np.radians(aside_deg)
+        px = at.px.copy()
+        px[free] = hip + np.column_stack(
+            [
+                across * np.cos(turn) + outward * down * np.sin(turn),
+                down * np.cos(turn) - outward * across * np.sin(turn),
+            ]
+        )
+        found_px = at.found_px.copy()
+        found_px[list(FOUND_JOINTS).index(Landmark.LEFT_KNEE)] = px[Landmark.LEFT_KNEE]
+        found = corrector.predict(features_of(quiet, replace(at, px=px, found_px=found_px)))
+        trusts.append(float(corrector.trust(found)[0, 0]))
+        likenesses.append(float(found.free_leg_likeness[0]))
+    assert trusts[0] == 1.0
+    assert trusts[-1] == 0.0
+    assert (np.diff(likenesses) < 0).all()
+
+
 def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, PoseSample]) -> None:
     corrector = installed_corrector()
     quiet, at = poses
@@ -163,23 +189,6 @@ def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, 
         wider = corrector.half_widths(changed)
         assert (wider >= plain).all()
         assert (wider > plain).any()
-
-
-def test_grainy_pictures_widen_intervals_and_move_no_value(
-    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
-) -> None:
-    corrector = installed_corrector()
-    quiet, at = poses
-    raw = raw_of(quiet, at, screened(NAME))
-    clear, grainy = (corrector.correct(quiet, replace(at, grainy=grain), "right", raw) for grain in (False, True))
-    for name in MEASURES:
-        assert grainy[name].value == clear[name].value
-        assert grainy[name].half_width >= clear[name].half_width
-    # Where films of a fit need it; those of the installed one needed no more than the others.
-    found = corrector.predict(features_of(quiet, at))
-    needing = KernelCorrector(model_file("corrector"))
-    needing._arrays["grainy_wider"] = np.full(len(TARGETS), 1.5)
-    np.testing.assert_allclose(needing.half_widths(replace(found, grainy=True)), 1.5 * corrector.half_widths(found))
 
 
 def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:
