@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -40,8 +40,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from screener.pose.joints import HIPS_AT, LEG_PX, PATCH_PX, SWAPPED, believed, cut_patch, patch_frame
+from screener.pose.joints import HIPS_AT, LEG_PX, SWAPPED, believed, cut_patch, patch_frame
 from screener.pose.landmarks import FOUND_JOINTS, HIPS
+from screener.pose.patches import PATCH_PX
 
 _HERE = Path(__file__).resolve().parent
 
@@ -127,10 +128,31 @@ class Graph:
             "Conv", *inputs, kernel_shape=size, strides=[stride] * 2, pads=pads, group=groups, dilations=[dilation] * 2
         )
 
+    def learned(self, what: str, layers: Iterable[nn.Module]) -> str:
+        """Adds layers of PyTorch, one after the other: convolutions, their norms and ReLU; others do nothing here."""
+
+        def numbers(tensor: torch.Tensor | None) -> NDArray[np.float64]:
+            assert tensor is not None
+            return tensor.detach().numpy().astype(np.float64)
+
+        for layer in layers:
+            if isinstance(layer, nn.ReLU):
+                what = self.add("Relu", what)
+            elif isinstance(layer, nn.Conv2d):
+                pads = [int(layer.padding[0])] * 4  # type: ignore[arg-type]
+                kernel, bias = numbers(layer.weight), numbers(layer.bias)
+                what = self.convolve(what, kernel, bias, layer.stride[0], pads, dilation=layer.dilation[0])
+            elif isinstance(layer, nn.BatchNorm2d):
+                gain = numbers(layer.weight) / np.sqrt(numbers(layer.running_var) + layer.eps)
+                offset = numbers(layer.bias) - gain * numbers(layer.running_mean)
+                scaled = self.add("Mul", what, self.constant(gain.reshape(1, -1, 1, 1)))
+                what = self.add("Add", scaled, self.constant(offset.reshape(1, -1, 1, 1)))
+        return what
+
     def save(self, path: Path, outputs: dict[str, list[int]]) -> None:
         picture = helper.make_tensor_value_info("patch", TensorProto.FLOAT, [1, 3, PATCH_PX, PATCH_PX])
         told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()]
-        graph = helper.make_graph(self.nodes, "joints", [picture], told, self.constants)
+        graph = helper.make_graph(self.nodes, "screener", [picture], told, self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="screener")
         model.ir_version = 8
         onnx.checker.check_model(model)
@@ -172,12 +194,19 @@ def first_layers(graph: Graph, packages: Path | None) -> tuple[str, str]:
     return reach(_FINE), reach(_COARSE)
 
 
-def write_first_layers(path: Path, packages: Path | None) -> None:
+def both_maps(graph: Graph, packages: Path | None, edge: int = _EDGE) -> tuple[str, str]:
+    """Adds MoveNet's layers to a graph; gives the names of the fine and the coarse map, so many coarse cells of each
+    edge left out."""
+    fine, coarse = first_layers(graph, packages)
+    return inner(graph, fine, 2 * edge, PATCH_PX // 4), inner(graph, coarse, edge, PATCH_PX // 8)
+
+
+def write_first_layers(path: Path, packages: Path | None, edge: int = _EDGE) -> None:
     """The first layers alone, as a file that gives both maps."""
     graph = Graph()
-    fine, coarse = first_layers(graph, packages)
-    fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
-    graph.save(path, {fine: [1, 40, 2 * _SIDE, 2 * _SIDE], coarse: [1, 56, _SIDE, _SIDE]})
+    fine, coarse = both_maps(graph, packages, edge)
+    side = PATCH_PX // 8 - 2 * edge
+    graph.save(path, {fine: [1, 40, 2 * side, 2 * side], coarse: [1, 56, side, side]})
 
 
 def inner(graph: Graph, what: str, edge: int, side: int) -> str:
@@ -425,36 +454,10 @@ def trusted(folder: Path, found: NDArray[Any]) -> NDArray[Any]:
 
 def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
     """Adds a learned head to a graph; gives the name of its eight numbers."""
-
-    def numbers(tensor: torch.Tensor | None) -> NDArray[np.float64]:
-        assert tensor is not None
-        return tensor.detach().numpy().astype(np.float64)
-
-    def after(norm: nn.BatchNorm2d) -> tuple[NDArray[Any], NDArray[Any]]:
-        gain = numbers(norm.weight) / np.sqrt(numbers(norm.running_var) + norm.eps)
-        return gain, numbers(norm.bias) - gain * numbers(norm.running_mean)
-
-    def normed(what: str, norm: nn.BatchNorm2d) -> str:
-        gain, offset = (graph.constant(each.reshape(1, -1, 1, 1)) for each in after(norm))
-        return graph.add("Add", graph.add("Mul", what, gain), offset)
-
-    def convolved(what: str, layer: nn.Conv2d) -> str:
-        pads = [int(layer.padding[0])] * 4  # type: ignore[arg-type]
-        kernel, bias = numbers(layer.weight), numbers(layer.bias)
-        return graph.convolve(what, kernel, bias, layer.stride[0], pads, dilation=layer.dilation[0])
-
     name = graph.add(
-        "Add",
-        convolved(normed(fine, head.fine_norm), head.fine),
-        convolved(normed(coarse, head.coarse_norm), head.coarse),
+        "Add", graph.learned(fine, (head.fine_norm, head.fine)), graph.learned(coarse, (head.coarse_norm, head.coarse))
     )
-    for layer in head.body:
-        if isinstance(layer, nn.ReLU):
-            name = graph.add("Relu", name)
-        elif isinstance(layer, nn.Conv2d):
-            name = convolved(name, layer)
-        elif isinstance(layer, nn.BatchNorm2d):
-            name = normed(name, layer)
+    name = graph.learned(name, head.body)
     cells = _CELLS.shape[1]
 
     def maps(first: int) -> str:
@@ -474,8 +477,7 @@ def add_head(graph: Graph, head: Head, fine: str, coarse: str) -> str:
 def write(path: Path, heads: list[Head], packages: Path | None) -> None:
     """The whole network: a patch in, `(1, 8)` out, the mean of the heads."""
     graph = Graph()
-    fine, coarse = first_layers(graph, packages)
-    fine, coarse = inner(graph, fine, 2 * _EDGE, PATCH_PX // 4), inner(graph, coarse, _EDGE, PATCH_PX // 8)
+    fine, coarse = both_maps(graph, packages)
     total = add_head(graph, heads[0], fine, coarse)
     for head in heads[1:]:
         total = graph.add("Add", total, add_head(graph, head, fine, coarse))

@@ -85,7 +85,7 @@ def analyze(
         typer.Argument(metavar="VIDEO...", help="Recordings, landmarks.parquet of earlier ones, or camera:0."),
     ],
     task: Annotated[
-        TaskChoice | None, typer.Option(help="What is done. Better said: the free foot alone tells it wrong in places.")
+        TaskChoice | None, typer.Option(help="What is done. Better said: else the picture must tell it.")
     ] = None,
     side: Annotated[SideChoice | None, typer.Option(help="The leg stood on; else the foot that stays.")] = None,
     mirrored: Annotated[bool, typer.Option("--mirrored", help="The recording is a selfie view.")] = False,

@@ -38,7 +38,7 @@ class Settings:
     """What a person can say about a recording. Everything has a default that works.
 
     Attributes:
-        task: None lets the free foot tell.
+        task: None lets what is under the feet tell, and where that does not say, the free foot.
         side: the stance side; None lets the foot that stays tell.
         mirrored: the recording is a mirror image (a selfie view); it is turned back once, on the way in.
         second_look: look again, with the heavy model, at the frames where numbers are read.
@@ -101,6 +101,8 @@ def screen(
     motion = read_motion(track, task=settings.task, side=settings.side)
     if settings.second_look and motion.view is not None and motion.view.perhaps_frontal:
         looks = (track, *_second_look(calm, track, motion, tell, already[1:]))
+        if settings.task is None and len(looks) > 1:
+            motion = read_motion(track, side=settings.side, closer=looks[1])
     return _screening(looks, motion, settings)
 
 
@@ -123,7 +125,7 @@ def screen_track(
         correct: mends what was read as motion before it is measured (screener/corrections.py).
     """
     settings = settings or Settings()
-    motion = read_motion(looks[0], task=settings.task, side=settings.side)
+    motion = read_motion(looks[0], task=settings.task, side=settings.side, closer=looks[1] if len(looks) > 1 else None)
     return _screening(looks, correct(motion) if correct is not None else motion, settings)
 
 

@@ -61,7 +61,7 @@ class SettingsGiven(Given):
     """What is known about the recording. Everything has a default that works."""
 
     task: Literal["single_leg_squat", "forward_step_down", "lateral_step_down"] | None = Field(
-        default=None, description="Told from the free foot unless given."
+        default=None, description="Told from the picture unless given."
     )
     side: Literal["left", "right"] | None = Field(
         default=None, description="The leg stood on; told from it unless given."

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import bundle_path
+from screener.pose.footing import FootingFinder
 from screener.pose.joints import JointFinder, standing_leg_px
 from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS, Landmark, mirror_names
 from screener.pose.track import PoseTrack
+from screener.terms import TASKS
 
 __all__ = ["Follower", "PoseEstimator", "PoseFrame"]
 
@@ -119,6 +121,7 @@ class PoseEstimator:
         self._landmarkers: dict[str, Any] = {}
         self._used: set[int] = set()
         self._joints = JointFinder()
+        self._footing = FootingFinder()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -165,13 +168,14 @@ class PoseEstimator:
         Frames that follow one another are shown to the model turned and scaled a little differently: its errors
         depend on where a body's pixels happen to lie, are the same in every frame of somebody who stands still, and
         only so average out. (Measured: docs/accuracy.md.) Hips and knees are found once more, by a network that
-        looks at pelvis and thighs alone (`joints.py`).
+        looks at pelvis and thighs alone (`joints.py`), and another tells what the feet stand on (`footing.py`).
 
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
         """
         growing, size_px, found_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
+        task_shares = list[NDArray[np.float64]]()
         for frame in frames:
             height, width = frame.rgb.shape[:2]
             size_px = (round(width * frame.scale), round(height * frame.scale))
@@ -182,19 +186,25 @@ class PoseEstimator:
             row = self.mirror_averaged(rgb, *view)
             if row is not None and not _same_body(row, expected):
                 row = None
-            found = None
+            found, shares = None, np.full(len(TASKS), np.nan)
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
                 leg_px = standing_leg_px(near.image_px[around]) / frame.scale
                 found = self._joints.find(
                     rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1], mirrored=number % 2 == 1
                 )
+                shares = self._footing.tell(frame.rgb, row[:, :2], leg_px, mirrored=number % 2 == 1)
+            task_shares.append(shares)
             found_px.append(np.full((len(FOUND_JOINTS), 2), np.nan) if found is None else found * frame.scale)
             growing.add(frame.time_s, _scaled(row, frame.scale))
             if progress is not None:
                 progress(frame.time_s)
         look = self._finish(growing, size_px, ())
-        return replace(look, found_px=np.array(found_px, dtype=np.float32).reshape(-1, len(FOUND_JOINTS), 2))
+        return replace(
+            look,
+            found_px=np.array(found_px, dtype=np.float32).reshape(-1, len(FOUND_JOINTS), 2),
+            task_shares=np.array(task_shares, dtype=np.float32).reshape(-1, len(TASKS)),
+        )
 
     def count_people(self, rgb: NDArray[np.uint8]) -> int:
         """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""

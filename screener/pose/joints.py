@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import model_file
-from screener.pose.landmarks import FOUND_JOINTS, HIPS, Landmark
+from screener.pose.landmarks import ANKLES, FOUND_JOINTS, HIPS, Landmark
+from screener.pose.patches import PATCH_PX, cut_out, forwarded, how_much_brighter
 
 __all__ = [
     "HIPS_AT",
     "LEG_PX",
-    "PATCH_PX",
     "SWAPPED",
     "JointFinder",
     "believed",
@@ -31,19 +31,14 @@ __all__ = [
 
 _Values = NDArray[np.float64]
 
-_ANKLES = (Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE)
-
 #: The rows of `FOUND_JOINTS` with sides swapped.
 SWAPPED = [1, 0, 3, 2]
 
-#: The patch's side, and how long a standing leg is in it, pixels: from the waist to below the knees.
-PATCH_PX = 160
+#: How long a standing leg is in the patch, pixels: from the waist to below the knees.
 LEG_PX = 115.0
 #: Where in it the hips' middle lies, x and y: above its middle, since the knees hang below.
 HIPS_AT = np.array([80.0, 57.0])
 
-# A picture that is made smaller than this is blurred before, by so many pixels of the patch, so that nothing flickers.
-_BLUR_BELOW, _BLUR_PX = 0.8, 0.4
 # What is body: within 0.2 leg lengths of the trunk and the lines from hips to below the knees [judgement]; its edges
 # are soft.
 _BODY = (
@@ -52,14 +47,12 @@ _BODY = (
     *HIPS,
     Landmark.LEFT_KNEE,
     Landmark.RIGHT_KNEE,
-    *_ANKLES,
+    *ANKLES,
 )
 _THICK_PX, _SOFT_PX = 46, 3.0
 # ... and so far down the shank.
 _BELOW_KNEE = 0.3
 _GREY = np.float32(127.0)
-# What is body is made this bright on average (0..255), but not darker or brighter by more than these factors.
-_BRIGHT, _BRIGHTENED = 110.0, (0.5, 6.0)
 # Joints further than this from where the pose model has them, in leg lengths, are not believed: the hips of 13 of
 # 14 972 rendered pictures are.
 _FARTHEST = 0.25
@@ -104,14 +97,8 @@ class JointFinder:
             self._network = cv2.dnn.readNetFromONNX(str(model_file("joints")))
         there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom, mirrored=mirrored)
         patch = cut_patch(rgb, px, there)
-        self._network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)  # so small a network costs a quarter more where threads share it
-        try:
-            told = self._network.forward()
-        finally:
-            cv2.setNumThreads(threads)
-        found = np.asarray(told, dtype=np.float64).reshape(-1, 2) + PATCH_PX / 2
+        told = forwarded(self._network, patch)
+        found = told.reshape(-1, 2) + PATCH_PX / 2
         expected = px[list(FOUND_JOINTS)].astype(np.float64)
         if np.subtract(*expected[:2]) @ there[0, :2] > 0:
             found = found[SWAPPED]  # the network tells of the picture's left leg first
@@ -177,24 +164,11 @@ def cut_patch(
         there: the way from the picture's pixels to the patch's.
         spoiled: what is done to the picture's part before; training does much to it.
     """
-    import cv2
-
-    scale = float(np.sqrt(abs(np.linalg.det(there[:, :2]))))
-    around = (PATCH_PX * 0.75) / scale
-    centre = np.linalg.solve(there[:, :2], np.full(2, PATCH_PX / 2) - there[:, 2])
-    low = np.clip(centre - around, 0, np.array(rgb.shape[1::-1]) - 2).astype(int)
-    high = np.clip(centre + around, low + 2, rgb.shape[1::-1]).astype(int)
-    part = rgb[low[1] : high[1], low[0] : high[0]]
-    if scale < _BLUR_BELOW:
-        part = np.asarray(cv2.GaussianBlur(part, (0, 0), _BLUR_PX / scale), dtype=np.uint8)
-    # OpenCV counts from the middle of the first pixel, landmarks count from its corner.
-    moved = np.column_stack([there[:, :2], there[:, 2] + there[:, :2] @ (low + 0.5) - 0.5])
-    patch = cv2.warpAffine(part, moved, (PATCH_PX, PATCH_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    patch = spoiled(np.asarray(patch, dtype=np.float32))
+    patch = spoiled(cut_out(rgb, there))
     body = _body(np.asarray(px[list(_BODY)], dtype=np.float64) @ there[:, :2].T + there[:, 2])
     # Cloth in the dark and dark cloth in the light: the layers that see them learned on pictures of usual brightness.
     bright = float((body * patch).sum()) / (3 * float(body.sum()) + 1e-6)
-    patch = np.minimum(patch * np.clip(_BRIGHT / max(bright, 1.0), *_BRIGHTENED), 255)
+    patch = np.minimum(patch * how_much_brighter(bright), 255)
     return np.asarray(_GREY + body * (patch - _GREY) + 0.5, dtype=np.uint8)
 
 
@@ -221,6 +195,6 @@ def _body(points: _Values) -> NDArray[np.float32]:
 def standing_leg_px(px: NDArray[np.float32]) -> float:
     """How long a leg is in the picture when its person stands, from `(frame, 33, xy)` of some seconds around: nearly
     the longest line from hip to ankle; NaN where nobody was found."""
-    legs = np.linalg.norm(px[:, list(HIPS)] - px[:, list(_ANKLES)], axis=2).max(axis=1)
+    legs = np.linalg.norm(px[:, list(HIPS)] - px[:, list(ANKLES)], axis=2).max(axis=1)
     known = legs[np.isfinite(legs)]
     return float(np.percentile(known, 90)) if len(known) else float("nan")

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FOUND_JOINTS", "HIPS", "LANDMARKS", "SKELETON", "Landmark", "mirror_names"]
+__all__ = ["ANKLES", "FOUND_JOINTS", "HIPS", "LANDMARKS", "SKELETON", "Landmark", "mirror_names"]
 
 _Array = TypeVar("_Array", bound=NDArray[np.generic])
 
@@ -52,6 +52,7 @@ class Landmark(IntEnum):
 
 
 HIPS = (Landmark.LEFT_HIP, Landmark.RIGHT_HIP)
+ANKLES = (Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE)
 
 #: The landmarks that a closer look finds anew (`joints.py`), in the order in which they are kept.
 FOUND_JOINTS = (*HIPS, Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE)

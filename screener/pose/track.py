@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from screener.errors import BadDataFile
 from screener.files import write_atomically
 from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS
+from screener.terms import TASKS
 
 __all__ = ["FORMAT_VERSION", "PoseTrack", "joined", "read_pose_track", "write_pose_track"]
 
-#: Written into every file; a file of another version is refused.
-FORMAT_VERSION = "1.2"
+#: Written into every file; a file of another version is refused, but for those that only lack what is new.
+FORMAT_VERSION = "1.3"
+_READABLE = ("1.2", FORMAT_VERSION)
 
 _FIELDS = ("x_px", "y_px", "x_m", "y_m", "z_m", "visibility")
 _FOUND_FIELDS = tuple(f"found_{LANDMARKS[joint]}_{axis}_px" for joint in FOUND_JOINTS for axis in "xy")
+_TASK_FIELDS = tuple(f"looks_like_{task}" for task in TASKS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +44,8 @@ class PoseTrack:
         model: which pose bundle made it, `full` or `heavy`.
         found_px: `(frame, 4, 2)`, hips and knees (`FOUND_JOINTS`) where the picture of pelvis and thighs has them
             (`joints.py`), in the pixels of `image_px`; NaN where nobody looked. `image_px` keeps the pose model's own.
+        task_shares: `(frame, 3)`, how much what is under the feet speaks for each of `TASKS` (`footing.py`), 0..1, in
+            all 1; NaN where nobody looked.
         source: facts about the recording (name, sha256, rotation_deg, mirrored, grainy, fps_mean, duration_s ...).
         warnings: plain sentences about what was wrong with the recording or the picture.
     """
@@ -56,17 +61,21 @@ class PoseTrack:
     source: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     found_px: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, len(FOUND_JOINTS), 2), dtype=np.float32))
+    task_shares: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, len(TASKS)), dtype=np.float32))
 
     def __post_init__(self) -> None:
         frames, landmarks = len(self.times_s), len(LANDMARKS)
-        if not len(self.found_px):
-            object.__setattr__(self, "found_px", np.full((frames, len(FOUND_JOINTS), 2), np.nan, dtype=np.float32))
+        for name in ("found_px", "task_shares"):
+            given = getattr(self, name)
+            if not len(given):
+                object.__setattr__(self, name, np.full((frames, *given.shape[1:]), np.nan, dtype=np.float32))
         expected = {
             "image_px": (frames, landmarks, 2),
             "world_m": (frames, landmarks, 3),
             "visibility": (frames, landmarks),
             "flipped": (frames,),
             "found_px": (frames, len(FOUND_JOINTS), 2),
+            "task_shares": (frames, len(TASKS)),
         }
         for name, shape in expected.items():
             actual = getattr(self, name).shape
@@ -95,7 +104,7 @@ class PoseTrack:
         return replace(self, **arrays)
 
 
-_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px")
+_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
 
 
 def joined(looks: Sequence[PoseTrack]) -> PoseTrack:
@@ -109,7 +118,7 @@ def joined(looks: Sequence[PoseTrack]) -> PoseTrack:
 
 def write_pose_track(track: PoseTrack, path: Path, *, looks: tuple[PoseTrack, ...] = ()) -> None:
     """Write a track as Parquet: a row a frame, a column a coordinate (`left_hip_x_px`, `left_hip_visibility` ...,
-    `found_left_hip_x_px`).
+    `found_left_hip_x_px`, `looks_like_single_leg_squat`).
 
     Args:
         track: the first look, over the whole recording.
@@ -144,7 +153,7 @@ def read_pose_track(path: Path) -> tuple[PoseTrack, tuple[PoseTrack, ...]]:
         raise BadDataFile(f"There is no file {path}.", what_to_do) from error
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise BadDataFile(f"{path.name} is not a file of landmarks.", what_to_do) from error
-    if header.get("format_version") != FORMAT_VERSION:
+    if header.get("format_version") not in _READABLE:
         raise BadDataFile(
             f"{path.name} has landmark format {header.get('format_version')}, this is {FORMAT_VERSION}.",
             what_to_do,
@@ -172,6 +181,8 @@ def _table_from_track(track: PoseTrack, look: int) -> pa.Table:
             columns[f"{landmark}_{name}"] = np.ascontiguousarray(values[:, row, column])
     for column, name in enumerate(_FOUND_FIELDS):
         columns[name] = np.ascontiguousarray(track.found_px.reshape(-1, len(_FOUND_FIELDS))[:, column])
+    for column, name in enumerate(_TASK_FIELDS):
+        columns[name] = np.ascontiguousarray(track.task_shares[:, column])
     return pa.table(columns)
 
 
@@ -180,6 +191,7 @@ def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
         [np.stack([table[f"{mark}_{name}"].to_numpy() for name in _FIELDS], axis=1) for mark in LANDMARKS],
         axis=1,
     )
+    told = _TASK_FIELDS if header["format_version"] != "1.2" else ()  # 1.2 did not look at what is stood on
     return PoseTrack(
         times_s=table["time_s"].to_numpy(),
         image_px=values[:, :, 0:2],
@@ -187,6 +199,9 @@ def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
         visibility=values[:, :, 5],
         flipped=table["flipped"].to_numpy(zero_copy_only=False),
         found_px=np.stack([table[name].to_numpy() for name in _FOUND_FIELDS], axis=1).reshape(-1, len(FOUND_JOINTS), 2),
+        task_shares=np.stack([table[name].to_numpy() for name in told], axis=1)
+        if told
+        else np.empty((0, len(TASKS)), dtype=np.float32),
         width_px=int(header["width_px"]),
         height_px=int(header["height_px"]),
         model=str(table["model"][0].as_py()),

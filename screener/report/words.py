@@ -73,13 +73,13 @@ def title(trial: MeasuredTrial) -> str:
 def task_doubt(trial: MeasuredTrial) -> str | None:
     """What to know where a step-down was told from the picture alone; None where the movement is known.
 
-    On rendered films that is right in 27 of 51 (docs/accuracy.md); a squat that was told was one in 38 of 38.
+    On rendered people that is nearly always right (docs/accuracy.md), but no real step-down was ever seen.
     """
     if trial.task_from == "given" or trial.task == "single_leg_squat":
         return None
     return (
-        f"That this was a {TASK_WORDS[trial.task]} is told from where the free foot goes. The other step-down, and a "
-        "squat with that foot low in front, look much the same: name the movement to be sure."
+        f"That this was a {TASK_WORDS[trial.task]} is told from the picture, by what is under the feet and where the free "
+        "foot goes, as was learned from rendered people: name the movement to be sure."
     )
 
 

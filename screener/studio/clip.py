@@ -24,7 +24,6 @@ from screener.video import VideoWriter
 __all__ = ["Stage", "frames", "render_clip", "set_up", "shots"]
 
 _DEEP_M = 10.0  # a floor far below: how low would the free foot go?
-_BOX_RGB = (0.34, 0.24, 0.15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ def set_up(spec: ClipSpec) -> Stage:
         # The free heel may touch the floor: nothing lifts it before.
         standing = Standing(height_m, height_m, -0.025, sole_m)
         scenery += _box(spec, figure, height_m)
+    elif spec.step.aside_m is not None:
+        scenery += step_box(spec.step.aside_m, (0.5, 0.38), spec.step.height_m, spec.step)
     bystander = None
     if spec.room.bystander is not None:
         other = make_figure(spec.room.bystander)
@@ -78,12 +79,13 @@ def _box(spec: ClipSpec, figure: Figure, height_m: float) -> Scenery:
     bout = spec.bouts[0]
     s = 1.0 if bout.stance_side == "left" else -1.0
     stance_x = s * bout.quiet.feet_apart * float(figure.joints["hip.L"][0])
+    step = spec.step
     toes_z = float(figure.soles["L"][:, 2].max() - figure.joints["ankle.L"][2])
     if spec.task == "forward_step_down":
-        front = toes_z + 0.01
-        return step_box((0.0, front - 0.18), (0.55, 0.36), height_m, _BOX_RGB)
-    inner = stance_x - s * 0.075
-    return step_box((inner + s * 0.2, 0.04), (0.4, 0.42), height_m, _BOX_RGB)
+        front, wide, deep = toes_z + 0.01, 0.55 + step.wider_m, 0.36 + step.deeper_m
+        return step_box((0.0, front - deep / 2), (wide, deep), height_m, step)
+    inner, wide, deep = stance_x - s * 0.075, 0.4 + step.wider_m, 0.42 + step.deeper_m
+    return step_box((inner + s * wide / 2, 0.04), (wide, deep), height_m, step)
 
 
 def frames(spec: ClipSpec, renderer: Renderer) -> Iterator[tuple[Instant, Posture, Stage, Image]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.studio.spec import Camera, Rgb, Room
+from screener.studio.spec import Camera, Rgb, Room, Step
 
 __all__ = ["Scenery", "furnish", "step_box", "turned_to"]
 
@@ -52,10 +52,24 @@ def _box(low: tuple[float, float, float], high: tuple[float, float, float], rgb:
     )
 
 
-def step_box(centre_m: tuple[float, float], size_m: tuple[float, float], height_m: float, rgb: Rgb) -> Scenery:
-    """The step that a step-down is done from."""
+_MATTER = {"smooth": 0.0, "cloth": 1.0, "planks": 3.0, "tiles": 4.0, "plaster": 5.0}
+# A plate on top: how thick it is, and how far it stands out.
+_PLATE_M, _LIP_M = 0.025, 0.012
+
+
+def step_box(centre_m: tuple[float, float], size_m: tuple[float, float], height_m: float, step: Step) -> Scenery:
+    """The step that a step-down is done from: `centre_m` (to the left, forward), `size_m` (wide, deep)."""
     (x, z), (wide, deep) = centre_m, size_m
-    return _box((x - wide / 2, 0, z - deep / 2), (x + wide / 2, height_m, z + deep / 2), rgb, 3.0)
+    matter = _MATTER[step.matter]
+    scene = _box((x - wide / 2, 0, z - deep / 2), (x + wide / 2, height_m, z + deep / 2), step.rgb, matter)
+    for number in range(1, step.stairs + 1):
+        back = z - deep / 2 - 0.29 * (number - 1)
+        low, high = (x - wide / 2, 0, back - 0.29), (x + wide / 2, height_m * (number + 1), back)
+        scene += _box(low, high, step.rgb, matter)
+    if step.top_rgb is not None:
+        edge = (x - wide / 2 - _LIP_M, height_m - _PLATE_M, z - deep / 2)
+        scene += _box(edge, (x + wide / 2 + _LIP_M, height_m + 0.001, z + deep / 2 + _LIP_M), step.top_rgb)
+    return scene
 
 
 def _muted(rng: np.random.Generator, low: float, high: float, colour: float) -> Rgb:
@@ -128,6 +142,9 @@ def furnish(room: Room) -> Scenery:
             scene += _box((x, 0, back + 0.3), (x + size, size, back + 0.3 + size), rgb)
         else:
             scene += _box((-1.1, 0, -0.9), (1.1, 0.008, 1.0), rgb, 1.0)
+    for mat in room.mats:
+        (x, z), (wide, deep) = mat.centre_m, mat.size_m
+        scene += _box((x - wide / 2, 0, z - deep / 2), (x + wide / 2, mat.thick_m, z + deep / 2), mat.rgb, 1.0)
     return scene
 
 

@@ -110,6 +110,16 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Mat:
+    """A thin mat on the floor: `centre_m` to the right of the picture and towards the camera from the person."""
+
+    centre_m: tuple[float, float] = (0.0, 0.0)
+    size_m: tuple[float, float] = (0.6, 1.8)
+    thick_m: float = 0.006
+    rgb: Rgb = (0.3, 0.05, 0.3)
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """The background, drawn from its seed. `distance_m` is from the person to the far wall."""
 
@@ -119,6 +129,26 @@ class Room:
     bystander: Person | None = None
     bystander_clothes: Clothes = field(default_factory=Clothes)
     bystander_at_m: tuple[float, float] = (1.0, -0.8)  # to the person's left, forward
+    mats: tuple[Mat, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step-down is done from; where a squat has one, it stands about unused.
+
+    `top_rgb`: a plate of another colour on top, a little wider. `wider_m` and `deeper_m` are added to the usual size,
+    away from the edge that is stepped down from. `stairs`: so many further steps rise behind it. `aside_m`: the middle
+    of one that nobody stands on, to the person's left and forward; its `height_m` is for such a one.
+    """
+
+    rgb: Rgb = (0.34, 0.24, 0.15)
+    matter: Literal["smooth", "cloth", "planks", "tiles", "plaster"] = "planks"
+    top_rgb: Rgb | None = None
+    wider_m: float = 0.0
+    deeper_m: float = 0.0
+    stairs: int = 0
+    aside_m: tuple[float, float] | None = None
+    height_m: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +233,7 @@ class ClipSpec:
     room: Room = field(default_factory=Room)
     bouts: tuple[Bout, ...] = (Bout(),)
     box_height_m: float | None = None
+    step: Step = field(default_factory=Step)
     fps: float = 30.0
     note: str = ""
     measurable: bool = True  # False: who screens it must say why they cannot

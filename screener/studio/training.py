@@ -25,11 +25,11 @@ from screener.studio.figure import Figure, make_figure, skin
 from screener.studio.kinematics import Standing, free_foot_lowest_m, solve
 from screener.studio.render import Renderer, View, record
 from screener.studio.room import furnish, step_box, turned_to
-from screener.studio.spec import Arms, Camera, Clothes, Look, Person, Pose, Room, Side
+from screener.studio.spec import Arms, Camera, Clothes, Look, Mat, Person, Pose, Room, Side, Step, Task
 from screener.studio.truth import joint_pixels, pose_truth
 from screener.studio.wardrobe import SOLE_M, dress
 
-__all__ = ["STEADY_SHARE", "draw_set", "render_training", "varied"]
+__all__ = ["STEADY_SHARE", "draw_set", "render_training", "varied", "varied_mats", "varied_step"]
 
 Floats = NDArray[np.float64]
 _SIZE = (640, 480)
@@ -156,6 +156,48 @@ def varied(rng: np.random.Generator, person: Person, clothes: Clothes, look: Loo
         look = replace(look, key=key, ambient=ambient, exposure=exposure, contrast=float(u(0.85, 1.4)))
     red, green, blue = (float(x * u(0.8, 1.15)) for x in person.skin_rgb)
     return replace(person, skin_rgb=(red, green, blue)), clothes, look
+
+
+def varied_step(rng: np.random.Generator, task: Task) -> Step:
+    """A step of any kind: box, stool, aerobic step, stair; at a squat, often one that stands about unused."""
+    u = rng.uniform
+    if rng.random() < 0.4:
+        rgb = u(0.01, 0.08) * u(0.8, 1.2, 3)
+    elif rng.random() < 0.5:
+        rgb = u(0.12, 0.75) * np.array([1.0, u(0.68, 0.85), u(0.35, 0.65)])  # wood
+    else:
+        rgb = u(0.1, 0.9) * rng.permutation([1.0, u(0.3, 1.0), u(0.3, 1.0)])
+    plate = u(0.02, 0.9) * u(0.5, 1.0, 3)
+    forward = task == "forward_step_down"
+    aside = (float(rng.choice([-1, 1]) * u(0.35, 1.1)), float(u(-0.9, 0.3)))
+    return Step(
+        rgb=_rgb(rgb),
+        matter=str(rng.choice(["smooth", "planks", "plaster", "cloth", "tiles"], p=[0.45, 0.25, 0.12, 0.1, 0.08])),  # type: ignore[arg-type]
+        top_rgb=_rgb(plate) if rng.random() < 0.4 else None,
+        wider_m=float(u(-0.15, 0.6) if forward else u(-0.1, 0.5)),
+        deeper_m=float(u(-0.04, 0.25)),
+        stairs=int(rng.integers(1, 6)) if forward and rng.random() < 0.25 else 0,
+        aside_m=aside if task == "single_leg_squat" and rng.random() < 0.35 else None,
+        height_m=float(u(0.08, 0.4)),
+    )
+
+
+def varied_mats(rng: np.random.Generator) -> tuple[Mat, ...]:
+    """Mats of any colour and size about the person: their edges look like those of a step, and are none."""
+    u = rng.uniform
+    return tuple(
+        Mat(
+            centre_m=(float(u(-0.5, 0.5)), float(u(-0.8, 0.9))),
+            size_m=(float(u(0.4, 2.2)), float(u(0.4, 2.2))),
+            thick_m=0.004 * number + float(u(0.0, 0.003)),  # one upon the other, not in the other
+            rgb=_rgb(u(0.02, 0.8) * rng.permutation([1.0, u(0.05, 1.0), u(0.05, 1.0)])),
+        )
+        for number in range(1, 1 + int(rng.choice(4, p=[0.4, 0.35, 0.15, 0.1])))
+    )
+
+
+def _rgb(values: Any) -> Any:
+    return tuple(float(x) for x in np.clip(values, 0.005, 0.95))
 
 
 def _free_leg(rng: np.random.Generator, kind: str) -> dict[str, float]:
@@ -319,7 +361,7 @@ def draw_set(
     scenery = turned_to(camera, furnish(room))
     if stepping:
         scenery += step_box(
-            (0.0, 0.0), (float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.28, 0.45))), box, (0.4, 0.3, 0.2)
+            (0.0, 0.0), (float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.28, 0.45))), box, Step(rgb=(0.4, 0.3, 0.2))
         )
     renderer.stage(scenery, surface)
     view = View.of(camera)

@@ -24,7 +24,15 @@ from screener.studio.clip import render_clip, set_up, shots
 from screener.studio.motion import Instant, instants
 from screener.studio.render import Renderer
 from screener.studio.spec import Arms, Bout, ClipSpec, Pose, Repetition, Room, Side, Task
-from screener.studio.training import random_camera, random_clothes, random_look, random_person, varied
+from screener.studio.training import (
+    random_camera,
+    random_clothes,
+    random_look,
+    random_person,
+    varied,
+    varied_mats,
+    varied_step,
+)
 from screener.studio.truth import joint_pixels, pose_truth
 
 __all__ = ["random_spec", "render_films", "render_stills"]
@@ -43,7 +51,7 @@ _DEPTHS = (30.0, 45.0, 60.0)
 
 def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
     """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light. `vary`: the person is
-    dressed and lit more freely."""
+    dressed and lit more freely, the step any step, with mats about."""
     rng = np.random.default_rng([seed, FIRST_BODY + number])
     u = rng.uniform
     person = random_person(rng)
@@ -112,7 +120,9 @@ def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
     if not vary:
         return spec
     person, clothes, look = varied(np.random.default_rng([seed, FIRST_BODY + number, 9]), person, spec.clothes, look)
-    return replace(spec, person=person, clothes=clothes, look=look)
+    rng = np.random.default_rng([seed, FIRST_BODY + number, 10])
+    step, room = varied_step(rng, task), replace(spec.room, mats=varied_mats(rng))
+    return replace(spec, person=person, clothes=clothes, look=look, step=step, room=room)
 
 
 def render_films(out: Path, clips: int, seed: int, workers: int, vary: bool = False) -> Iterator[Path]:

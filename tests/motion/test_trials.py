@@ -422,6 +422,7 @@ def frames_of(track: PoseTrack, frames: slice) -> PoseTrack:
         visibility=track.visibility[frames],
         flipped=track.flipped[frames],
         found_px=track.found_px[frames],
+        task_shares=track.task_shares[frames],
     )
 
 
@@ -442,3 +443,49 @@ def test_a_mirror_image_has_the_same_trials_on_the_other_side(stance: Side) -> N
     assert one.view is not None
     assert two.view is not None
     assert (two.view.yaw_deg, two.view.roll_deg) == pytest.approx((-one.view.yaw_deg, -one.view.roll_deg), abs=1e-3)
+
+
+def told_by_feet(track: PoseTrack, *shares: float, from_s: float = 0.0, to_s: float = np.inf) -> PoseTrack:
+    """A close look at every tenth frame between two times that saw this under the feet."""
+    rows = (track.times_s >= from_s) & (track.times_s <= to_s) & (np.arange(len(track.times_s)) % 10 == 0)
+    told = np.tile(np.array(shares, dtype=np.float32), (len(track.times_s), 1))
+    return replace(track, model="heavy", task_shares=told).only(rows)
+
+
+def test_what_is_under_the_feet_tells_the_task_before_the_free_foot_does() -> None:
+    track = perform(squats_on("left"), noise_px=0.5)
+    closer = told_by_feet(track, 0.01, 0.02, 0.97)
+    trial = only_trial(read_motion(track, closer=closer))
+    assert (trial.task, trial.task_from) == ("lateral_step_down", "detected")
+    assert trial.quiet_stance.kind == "single_leg"
+    given = only_trial(read_motion(track, task="forward_step_down", closer=closer))
+    assert (given.task, given.task_from) == ("forward_step_down", "given")
+
+
+def test_where_the_picture_is_in_doubt_the_free_foot_tells() -> None:
+    track = perform(on_both(2.0), step_down("left", times=3), noise_px=0.5)
+    for closer in (None, track.only(track.times_s < 0), told_by_feet(track, 0.6, 0.3, 0.1), track):
+        assert only_trial(read_motion(track, closer=closer)).task == "forward_step_down"
+    assert only_trial(read_motion(track, closer=told_by_feet(track, 0.98, 0.01, 0.01))).task == "single_leg_squat"
+
+
+def test_one_picture_that_is_wrong_is_outvoted() -> None:
+    track = perform(squats_on("left"), noise_px=0.5)
+    closer = told_by_feet(track, 0.97, 0.02, 0.01)
+    closer.task_shares[5] = (0.0, 1.0, 0.0)
+    assert only_trial(read_motion(track, closer=closer)).task == "single_leg_squat"
+
+
+def test_each_set_has_the_task_that_was_seen_in_it() -> None:
+    track = perform(squats_on("left"), on_both(3.0), squats_on("right"), on_both(2.0), noise_px=0.5)
+    half_s = 12.0
+    shares = told_by_feet(track, 0.98, 0.01, 0.01)
+    shares.task_shares[shares.times_s > half_s] = (0.01, 0.98, 0.01)
+    motion = read_motion(track, closer=shares)
+    assert [trial.task for trial in motion.trials] == ["single_leg_squat", "forward_step_down"]
+
+
+def test_a_step_down_whose_foot_lands_counts_once_its_step_is_seen() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", touch=True))
+    assert why_not(read_motion(track)) == ["foot touched down"]
+    assert why_not(read_motion(track, closer=told_by_feet(track, 0.01, 0.98, 0.01))) == [None]

@@ -16,9 +16,10 @@ from numpy.testing import assert_array_equal
 
 from screener.errors import BadDataFile
 from screener.pose import Landmark, PoseTrack, joined, mirror_names, read_pose_track, write_pose_track
+from screener.terms import TASKS
 from tests.figures import Figure, on_both, perform, squat
 
-ARRAYS = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px")
+ARRAYS = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
 
 
 def a_track() -> PoseTrack:
@@ -51,8 +52,9 @@ def test_a_track_comes_back_to_the_last_bit(tmp_path: Path) -> None:
 def test_further_looks_come_back_with_their_model(tmp_path: Path) -> None:
     track = a_track()
     found_px = np.random.default_rng(5).normal(300, 20, (len(track.times_s), 4, 2)).astype(np.float32)
+    shares = np.random.default_rng(6).dirichlet([1, 1, 1], len(track.times_s)).astype(np.float32)
     few = np.isin(np.arange(len(track.times_s)), [3, 4, 40])
-    look = replace(track, model="heavy", found_px=found_px).only(few)
+    look = replace(track, model="heavy", found_px=found_px, task_shares=shares).only(few)
     path = tmp_path / "landmarks.parquet"
     write_pose_track(track, path, looks=(look,))
     first, (second,) = read_pose_track(path)
@@ -75,7 +77,7 @@ def test_the_columns_are_named_by_landmark_and_unit(tmp_path: Path) -> None:
         *("look", "model", "time_s", "flipped"),
         *("nose_x_px", "nose_y_px", "nose_x_m", "nose_y_m", "nose_z_m", "nose_visibility"),
     ]
-    assert table.num_columns == 4 + 33 * 6 + 8
+    assert table.num_columns == 4 + 33 * 6 + 8 + 3
     assert_array_equal(table["right_knee_y_px"].to_numpy(), track.image_px[:, Landmark.RIGHT_KNEE, 1])
 
 
@@ -95,7 +97,7 @@ def with_header(**changed: Any) -> Callable[[pa.Table], pa.Table]:
     ("change", "says"),
     [
         (lambda table: table.replace_schema_metadata({}), "is not a file of landmarks"),
-        (with_header(format_version="0.9"), "has landmark format 0.9, this is 1.2"),
+        (with_header(format_version="0.9"), "has landmark format 0.9, this is 1.3"),
         (lambda table: table.drop_columns(["left_hip_x_px"]), "lacks columns of landmarks"),
         (lambda table: table.drop_columns(["look"]), "lacks columns of landmarks"),
         (lambda table: table.slice(0, 0), "holds no frame"),
@@ -159,3 +161,13 @@ def test_a_mirror_swaps_names_and_twice_is_nothing() -> None:
     assert_array_equal(mirror_names(swapped), rows)
     with pytest.raises(ValueError, match=r"expected \(frame, 33"):
         mirror_names(np.zeros((2, 32)))
+
+
+def test_a_file_from_before_feet_were_looked_at_is_read_without_that(tmp_path: Path) -> None:
+    path = tmp_path / "landmarks.parquet"
+    track = a_track()
+    write_pose_track(track, path)
+    rewritten(path, with_header(format_version="1.2"))
+    rewritten(path, lambda table: table.drop_columns([f"looks_like_{task}" for task in TASKS]))
+    again, _ = read_pose_track(path)
+    assert_same(again, track)

@@ -53,7 +53,7 @@ def with_many_repetitions(screening: Screening, times: int = 14) -> Screening:
 
 
 def _repeated(track: PoseTrack, times: int, length_s: float) -> PoseTrack:
-    parts = ("image_px", "world_m", "visibility", "flipped", "found_px")
+    parts = ("image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
     return replace(
         track,
         times_s=np.concatenate([track.times_s + turn * length_s for turn in range(times)]),
