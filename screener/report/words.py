@@ -78,8 +78,8 @@ def task_doubt(trial: MeasuredTrial) -> str | None:
     if trial.task_from == "given" or trial.task == "single_leg_squat":
         return None
     return (
-        f"That this was a {TASK_WORDS[trial.task]} is told from the picture, by what is under the feet and where the free "
-        "foot goes, as was learned from rendered people: name the movement to be sure."
+        f"That this was a {TASK_WORDS[trial.task]} is told from the picture, by what is under the feet and where "
+        "the free foot goes, as was learned from rendered people: name the movement to be sure."
     )
 
 

@@ -214,10 +214,10 @@ def test_of_two_readings_of_one_movement_the_one_that_knows_its_foot_stands() ->
     assert [(dip.stance_side, dip.both_feet) for dip in dips] == [("left", False)] * 2
 
 
-def low_in_front(heights: dict[float, float], **moved: float) -> list[Step]:
+def low_in_front(heights: dict[float, float], held: float) -> list[Step]:
     """A squat on the left leg whose free foot is held low; `heights`: how high at which second, 60° at the first."""
-    top = Figure("left", rise=0.1, aside=0.17)
-    low = replace(top, flexion_deg=60.0, fppa_deg=8.0, drop_deg=5.0, **moved)
+    top = Figure("left", rise=held, aside=0.17)
+    low = replace(top, flexion_deg=60.0, fppa_deg=8.0, drop_deg=5.0)
     way = [(at, replace(low, rise=height)) for at, height in heights.items()]
     return [(0.0, top), *way, (2.4, top), (2.8, top)]
 
@@ -225,8 +225,8 @@ def low_in_front(heights: dict[float, float], **moved: float) -> list[Step]:
 def test_a_foot_that_swings_near_the_floor_does_not_touch_it() -> None:
     swings = {0.8: 0.028, 1.0: -0.07, 1.2: 0.028, 1.4: -0.07, 1.6: 0.028}
     stays = dict.fromkeys(swings, 0.0)
-    for heights, touched in ((swings, 0), (stays, 1)):
-        track = perform(on_both(2.0), lift("left"), low_in_front(heights))
+    for heights, held, touched in ((swings, 0.16, 0), (stays, 0.16, 1), (stays, 0.08, None)):
+        track = perform(on_both(2.0), lift("left"), low_in_front(heights, held))
         motion = read_motion(track, task="single_leg_squat")
         assert [rep.touched_down for trial in motion.trials for rep in trial.repetitions] == [touched]
 
