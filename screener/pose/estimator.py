@@ -93,6 +93,9 @@ _CHUNK_FRAMES = 1024
 _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
 _VIEW_S = 0.07
 
+# What the feet stand on does not change from one look to the next: of so many one asks.
+_ASKED_EVERY = 3
+
 # A person stands at some time within so many seconds of every frame of a repetition.
 _STANDS_WITHIN_S = 3.0
 
@@ -193,7 +196,8 @@ class PoseEstimator:
                 found = self._joints.find(
                     rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1], mirrored=number % 2 == 1
                 )
-                shares = self._footing.tell(frame.rgb, row[:, :2], leg_px, mirrored=number % 2 == 1)
+                if len(task_shares) % _ASKED_EVERY == 0:
+                    shares = self._footing.tell(frame.rgb, row[:, :2], leg_px, mirrored=len(task_shares) % 2 == 1)
             task_shares.append(shares)
             found_px.append(np.full((len(FOUND_JOINTS), 2), np.nan) if found is None else found * frame.scale)
             growing.add(frame.time_s, _scaled(row, frame.scale))

@@ -45,7 +45,7 @@ class PoseTrack:
         found_px: `(frame, 4, 2)`, hips and knees (`FOUND_JOINTS`) where the picture of pelvis and thighs has them
             (`joints.py`), in the pixels of `image_px`; NaN where nobody looked. `image_px` keeps the pose model's own.
         task_shares: `(frame, 3)`, how much what is under the feet speaks for each of `TASKS` (`footing.py`), 0..1, in
-            all 1; NaN where nobody looked.
+            all 1; NaN where nobody asked.
         source: facts about the recording (name, sha256, rotation_deg, mirrored, grainy, fps_mean, duration_s ...).
         warnings: plain sentences about what was wrong with the recording or the picture.
     """
