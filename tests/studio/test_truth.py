@@ -287,14 +287,19 @@ def test_samples_are_of_bodies_that_training_never_draws() -> None:
 
 
 def test_whoever_is_dressed_more_freely_moves_alike() -> None:
-    bare = set()
+    bare, unused, matted = set(), set(), 0
     for number in range(60):
         plain, varied = (random_spec(number, 71, vary) for vary in (False, True))
         assert varied.clothes != plain.clothes
         assert replace(varied.person, skin_rgb=plain.person.skin_rgb) == plain.person
-        assert replace(varied, person=plain.person, clothes=plain.clothes, look=plain.look) == plain
+        alike = replace(varied, person=plain.person, clothes=plain.clothes, look=plain.look, step=plain.step)
+        assert replace(alike, room=replace(alike.room, mats=())) == plain
         bare |= {varied.person.sex} if varied.clothes.top == "none" else set()
+        unused |= {varied.task} if varied.step.aside_m is not None else set()
+        matted += len(varied.room.mats) > 0
     assert bare == {"male"}
+    assert unused == {"single_leg_squat"}, "nobody steps down from a step that stands elsewhere"
+    assert 20 < matted < 50
 
 
 def test_cloth_ends_where_it_is_asked_to(figure: Figure) -> None:
