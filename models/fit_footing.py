@@ -11,10 +11,8 @@ those of MoveNet Thunder (Google, Apache-2.0), as in `fit_joints.py`, and stay a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from fit_corrector import enter_in_manifest
-from fit_joints import NPM_PACKAGE, NPM_VERSION, Graph, both_maps, spoil, write_first_layers
+from fit_joints import Graph, both_maps, entry, filled_in, in_turns, keep_maps, spoil, write_first_layers
 from numpy.typing import NDArray
 from torch import nn
 
@@ -57,20 +55,12 @@ def look(folder: Path, first: Path, workers: int) -> Maps:
             if each["kind"] == "quiet"
         }
         jobs = [(folder, first, truth[start::workers], length, start) for start in range(workers)]
-        with ProcessPoolExecutor(workers) as pool:
-            parts = list(pool.map(_look, jobs))
-        arrays = {}
-        for name in parts[0]:
-            arrays[name] = np.empty((len(truth), *parts[0][name].shape[1:]), parts[0][name].dtype)
-            for start, part in enumerate(parts):
-                arrays[name][start::workers] = part[name]
         np.savez(
             kept,
             task=np.array([task_of[each["set"]] for each in truth]),
             set=np.array([each["set"] for each in truth]),
-            bottom=np.array([each["at"] == "bottom" for each in truth]),
             poor=np.array([each["exposure"] < 0.5 for each in truth]),
-            **arrays,
+            **in_turns(_look, jobs),
         )
     with np.load(kept) as stored:
         return dict(stored)
@@ -87,7 +77,6 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], dict[int, float], int]) -
     folder, first, truth, length, seed = job
     cv2.setNumThreads(1)
     network = cv2.dnn.readNetFromONNX(str(first))
-    names = network.getUnconnectedOutLayersNames()
     rng = np.random.default_rng(seed)
     views = 1 + _SPOILED
     found = {
@@ -110,9 +99,7 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], dict[int, float], int]) -
                 patch = spoil(patch, rng)
             if view and rng.random() < 0.5:
                 patch = patch[:, ::-1]
-            network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
-            for maps in network.forward(names):
-                found["fine" if maps.shape[1] == 40 else "coarse"][row, view] = maps[0]
+            keep_maps(network, patch, found, (row, view))
     return found
 
 
@@ -172,14 +159,13 @@ def learn(parts: list[Maps], epochs: int) -> Head:
     return head.eval()
 
 
-def told(head: Head, part: Maps, view: int = 0) -> NDArray[np.float64]:
+def told(head: Head, part: Maps) -> NDArray[np.float64]:
     """How much every picture speaks for each task, `(picture, 3)`."""
     shares = []
     with torch.no_grad():
         for start in range(0, len(part["task"]), 256):
             maps = (
-                torch.from_numpy(part[name][start : start + 256, view].astype(np.float32))
-                for name in ("fine", "coarse")
+                torch.from_numpy(part[name][start : start + 256, 0].astype(np.float32)) for name in ("fine", "coarse")
             )
             shares.append(torch.softmax(head(*maps), dim=1).numpy())
     return np.concatenate(shares).astype(np.float64)
@@ -218,16 +204,6 @@ def write(path: Path, head: Head, packages: Path | None) -> None:
     graph.save(path, {graph.add("Softmax", name, axis=1): [1, len(TASKS)]})
 
 
-_ENTRY = {
-    "licence": "Apache-2.0",
-    "source": [
-        f"npm {NPM_PACKAGE} {NPM_VERSION}: movenet-thunder (its first layers)",
-        "models/fit_footing.py, on frames drawn by screener/studio (what follows them)",
-    ],
-    "changed": ["all layers after the fifth inverted residual block are our own"],
-}
-
-
 def card(figures: dict[str, Any], path: Path) -> str:
     """What a person should know of the network, with the figures of this fit."""
     rows = [
@@ -235,17 +211,7 @@ def card(figures: dict[str, Any], path: Path) -> str:
         f"{each['sure_and_right']} of {each['sure']} | {each['poor_light_right']} of {each['poor_light']} |"
         for name, each in figures["others"].items()
     ]
-    return (
-        (_HERE / "footing.md.in")
-        .read_text()
-        .format(
-            size=path.stat().st_size,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            pictures=figures["training"]["pictures"],
-            bodies=figures["training"]["bodies"],
-            table="\n".join(rows),
-        )
-    )
+    return filled_in(path, **figures["training"], table="\n".join(rows))
 
 
 def main() -> None:
@@ -281,7 +247,7 @@ def main() -> None:
     path = options.out / "footing.onnx"
     write(path, head, options.packages)
     (options.out / "footing.md").write_text(card(figures, path))
-    enter_in_manifest(options.out, "footing", path, _ENTRY)
+    enter_in_manifest(options.out, "footing", path, entry(__file__))
 
 
 if __name__ == "__main__":

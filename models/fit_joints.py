@@ -24,7 +24,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -233,16 +233,29 @@ def look(folder: Path, first: Path, workers: int) -> dict[str, NDArray[Any]]:
             (folder, first, truth[start::workers], landmarks[start::workers], legs[start::workers], start)
             for start in range(workers)
         ]
-        with ProcessPoolExecutor(workers) as pool:
-            parts = list(pool.map(_look, jobs))
-        arrays = {}
-        for name in parts[0]:
-            arrays[name] = np.empty((len(truth), *parts[0][name].shape[1:]), parts[0][name].dtype)
-            for start, part in enumerate(parts):
-                arrays[name][start::workers] = part[name]
-        np.savez(kept, **arrays)
+        np.savez(kept, **in_turns(_look, jobs))
     with np.load(kept) as stored:
         return dict(stored)
+
+
+def in_turns(work: Callable[[Any], dict[str, NDArray[Any]]], jobs: list[Any]) -> dict[str, NDArray[Any]]:
+    """Jobs done side by side, each of every so-manieth row of one table, and their arrays put together row for row."""
+    with ProcessPoolExecutor(len(jobs)) as pool:
+        parts = list(pool.map(work, jobs))
+    arrays = {}
+    for name, first in parts[0].items():
+        rows = sum(len(part[name]) for part in parts)
+        arrays[name] = np.empty((rows, *first.shape[1:]), first.dtype)
+        for start, part in enumerate(parts):
+            arrays[name][start :: len(jobs)] = part[name]
+    return arrays
+
+
+def keep_maps(network: Any, patch: NDArray[Any], found: dict[str, NDArray[Any]], at: tuple[int, int]) -> None:
+    """Enters what the first layers make of a patch at a row and view of `fine` and `coarse`."""
+    network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
+    for maps in network.forward(network.getUnconnectedOutLayersNames()):
+        found["fine" if maps.shape[1] == found["fine"].shape[2] else "coarse"][at] = maps[0]
 
 
 def standing_legs(truth: list[dict[str, Any]], landmarks: NDArray[Any]) -> NDArray[Any]:
@@ -259,7 +272,6 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
     folder, first, truth, landmarks, legs, seed = job
     cv2.setNumThreads(1)
     network = cv2.dnn.readNetFromONNX(str(first))
-    names = network.getUnconnectedOutLayersNames()
     rng = np.random.default_rng(seed)
     views = 2 + _SPOILED
     found = {
@@ -289,9 +301,7 @@ def _look(job: tuple[Path, Path, list[dict[str, Any]], NDArray[Any], NDArray[Any
                 )
             change = partial(spoil, rng=rng) if spoiled else np.asarray
             patch = cut_patch(rgb, landmarks[row, :, :2], there, change).astype(np.float32)
-            network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None]))
-            for maps in network.forward(names):
-                found["fine" if maps.shape[1] == 40 else "coarse"][row, view] = maps[0]
+            keep_maps(network, patch, found, (row, view))
             expected, placed = (points @ there[:, :2].T + there[:, 2] for points in (px, true))
             found["there"][row, view] = there
             swapped = expected[0, 0] > expected[1, 0]
@@ -520,7 +530,7 @@ def main() -> None:
     }
     print(json.dumps(figures, indent=1))
     (options.out / "joints.md").write_text(card(figures, path))
-    enter_in_manifest(options.out, "joints", path, _ENTRY)
+    enter_in_manifest(options.out, "joints", path, entry(__file__))
 
 
 def measure(folder: Path) -> dict[str, dict[str, float]]:
@@ -564,14 +574,23 @@ def measure(folder: Path) -> dict[str, dict[str, float]]:
     return figures
 
 
-_ENTRY = {
-    "licence": "Apache-2.0",
-    "source": [
-        f"npm {NPM_PACKAGE} {NPM_VERSION}: movenet-thunder (its first layers)",
-        "models/fit_joints.py, on frames drawn by screener/studio (what follows them)",
-    ],
-    "changed": ["all layers after the fifth inverted residual block are our own"],
-}
+def entry(script: str) -> dict[str, Any]:
+    """What the manifest says of a network that a script learned upon MoveNet's layers."""
+    return {
+        "licence": "Apache-2.0",
+        "source": [
+            f"npm {NPM_PACKAGE} {NPM_VERSION}: movenet-thunder (its first layers)",
+            f"models/{Path(script).name}, on frames drawn by screener/studio (what follows them)",
+        ],
+        "changed": ["all layers after the fifth inverted residual block are our own"],
+    }
+
+
+def filled_in(path: Path, **figures: Any) -> str:
+    """The card of a learned file, `NAME.md.in` with its size, its sha256 and these figures."""
+    content = path.read_bytes()
+    template = (_HERE / f"{path.stem}.md.in").read_text()
+    return template.format(size=len(content), sha256=hashlib.sha256(content).hexdigest(), **figures)
 
 
 def card(figures: dict[str, Any], path: Path) -> str:
@@ -581,16 +600,11 @@ def card(figures: dict[str, Any], path: Path) -> str:
         f"{each['knee_across_pct']:.1f} % | {each['knee_along_pct']:.1f} % |"
         for name, each in figures["test"].items()
     ]
-    return (
-        (_HERE / "joints.md.in")
-        .read_text()
-        .format(
-            size=path.stat().st_size,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            pictures=figures["training"]["pictures"],
-            tested=figures["test"]["found"]["pictures"],
-            table="\n".join(rows),
-        )
+    return filled_in(
+        path,
+        pictures=figures["training"]["pictures"],
+        tested=figures["test"]["found"]["pictures"],
+        table="\n".join(rows),
     )
 
 

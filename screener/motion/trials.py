@@ -405,7 +405,8 @@ def _flexion_from_sinking_deg(dip: Dip) -> float:
 _ON_FLOOR_PCT = 3.0
 _STAYS_PCT = 2.0
 # A foot that is held less than this above there before and after sinks as far with the body, put down or not: of
-# rendered squats held lower, one that touched and four that did not looked the same; higher ones all told.
+# rendered squats held a little lower, one that touched and four that did not looked the same; of those held higher four
+# in five touches are told (docs/accuracy.md).
 _HELD_LOW_PCT = 6.0
 _TOUCH_S = 0.15
 

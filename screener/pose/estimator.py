@@ -93,7 +93,8 @@ _CHUNK_FRAMES = 1024
 _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
 _VIEW_S = 0.07
 
-# What the feet stand on does not change from one look to the next: of so many one asks.
+# What the feet stand on does not change from one look to the next: of so many one asks (what it costs and tells:
+# docs/accuracy.md).
 _ASKED_EVERY = 3
 
 # A person stands at some time within so many seconds of every frame of a repetition.
