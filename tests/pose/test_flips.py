@@ -58,6 +58,36 @@ def test_one_swap_of_a_hundred_frames_by_chance_is_found() -> None:
     assert_array_equal(mend_left_right_flips(swapped_in(track, frames)).flipped, frames)
 
 
+@pytest.mark.parametrize("halfway", [1, 2, 3])
+def test_a_swap_by_way_of_poses_in_between_is_found(halfway: int) -> None:
+    track = squats(from_behind=1)
+    frames = some(track, (3.0, 4.5), (6.0, 6.2))
+    given = swapped_in(track, frames)
+    # The model comes from one naming to the other by way of poses in which left and right lie in one place.
+    between = np.zeros(len(frames), dtype=bool)
+    for change in np.flatnonzero(frames[1:] != frames[:-1]) + 1:
+        between[change : change + halfway] = True
+    image_px, world_m = given.image_px.copy(), given.world_m.copy()
+    for points in (image_px, world_m):
+        points[between] = (points[between] + mirror_names(points)[between]) / 2
+    mended = mend_left_right_flips(replace(given, image_px=image_px, world_m=world_m))
+    assert_array_equal(mended.flipped[~between], frames[~between])
+    assert_array_equal(mended.image_px[~between], track.image_px[~between])
+
+
+def test_turning_round_is_no_swap() -> None:
+    # Half a turn in 0.8 s: in the picture left and right pass through one place, in space they stay apart.
+    still = perform(on_both(2.8))
+    turn = np.clip((still.times_s - 1.0) / 0.8, 0.0, 1.0)[:, None] * np.pi
+    middle = still.image_px.mean(axis=1, keepdims=True)[..., 0]
+    image_px, world_m = still.image_px.copy(), still.world_m.copy()
+    x_m, z_m = still.world_m[..., 0], still.world_m[..., 2]
+    image_px[..., 0] = middle + (still.image_px[..., 0] - middle) * np.cos(turn)
+    world_m[..., 0], world_m[..., 2] = x_m * np.cos(turn) - z_m * np.sin(turn), x_m * np.sin(turn) + z_m * np.cos(turn)
+    track = replace(still, image_px=image_px, world_m=world_m)
+    assert mend_left_right_flips(track) is track
+
+
 def test_a_track_without_a_swap_comes_back_as_it_is() -> None:
     for track in (squats(), squats(from_behind=1), mirrored(squats()), squats(yaw_deg=20.0)):
         assert mend_left_right_flips(track) is track
