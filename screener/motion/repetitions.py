@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from screener.motion.filtering import fill_gaps
 from screener.motion.signals import Joints
 from screener.terms import Side, StanceSide, Task, other_side
 
-__all__ = ["Dip", "find_dips", "movement"]
+__all__ = ["ALOFT", "ELSEWHERE", "Dip", "dips_over", "find_dips", "same_movement"]
 
 # How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
 _SMALLEST_DIP = 0.022
@@ -42,13 +42,13 @@ _STILLER_DEEP = 2.0
 _DEEP = 0.14
 _SHORTEST_DEEP_S = 1.0
 
-# Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
-# leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
-_ALOFT = 0.15
+#: Of two feet that keep equally still the body stands on the lower one, if the other is this much higher (part of
+#: leg length): in the air, not just a foot set back, which a camera at hip height sees up to 0.13 higher.
+ALOFT = 0.15
 
-# A free foot that is so far (part of leg length) from where it was before the dip has been lifted, put forward or set
-# down; in a step-down to the front it stays as low as the other.
-_ELSEWHERE = 0.08
+#: A free foot that is so far (part of leg length) from where it was before has been lifted, put forward or set down;
+#: in a step-down to the front it stays as low as the other.
+ELSEWHERE = 0.08
 
 # Feet at one level (part of leg length) that both stay put, side by side, with the hips between them: the person stands
 # on both. Ankles nearer to each other than this belong to feet of which one is before the other [two feet touch at
@@ -127,17 +127,27 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
     kept: list[Dip] = []
     for dip in dips:
         # The same movement, seen over either foot: keep the reading that knows its foot, of two such the deeper one.
-        if kept and dip.bottom_s < kept[-1].end_s and kept[-1].bottom_s > dip.start_s:
+        if kept and same_movement(kept[-1], dip):
             kept[-1] = max(kept[-1], dip, key=lambda each: (each.stance_side != "unknown", each.depth))
             continue
         kept.append(dip)
     return kept
 
 
+def dips_over(joints: Joints, stance: Side) -> list[Dip]:
+    """Every sinking of the hips over a foot of which it is known that it is stood on, in order of time."""
+    return [replace(dip, stance_side=stance) for dip in _dips_over(joints, stance, stance, known=True)]
+
+
+def same_movement(one: Dip, other: Dip) -> bool:
+    """Whether two dips are one sinking of the hips, measured over either foot."""
+    return other.bottom_s < one.end_s and one.bottom_s > other.start_s
+
+
 _SIDES: tuple[Side, Side] = ("left", "right")
 
 
-def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
+def _dips_over(joints: Joints, stance: Side, given: Side | None, known: bool = False) -> list[Dip]:
     times_s = joints.times_s
     step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
     floor = _running_median(joints.of(stance, "ankle")[:, 1], round(_STANDS_S / step))
@@ -159,7 +169,7 @@ def _dips_over(joints: Joints, stance: Side, given: Side | None) -> list[Dip]:
                 low + int(np.argmin(signal[low : peak + 1])),
                 peak + int(np.argmin(signal[peak : high + 1])),
             )
-            dip = _dip(joints, stance, given, start, signal, (int(left), int(peak), int(right)))
+            dip = _dip(joints, stance, given, known, start, signal, (int(left), int(peak), int(right)))
             if dip is not None:
                 dips.append(dip)
     return dips
@@ -179,6 +189,7 @@ def _dip(
     joints: Joints,
     stance: Side,
     given: Side | None,
+    known: bool,
     offset: int,
     signal: NDArray[np.float64],
     marks: tuple[int, int, int],
@@ -198,12 +209,12 @@ def _dip(
         int(np.searchsorted(joints.times_s, max(times_s[start], bottom_s - 1.0))),
         int(np.searchsorted(joints.times_s, min(times_s[end], bottom_s + 1.0))) + 1,
     )
-    moved = {each: movement(joints, each, near) for each in ("left", "right")}
+    moved = {each: _movement(joints, each, near) for each in ("left", "right")}
     at = offset + peak
     # Deep in a squat the ankle of the stance foot wanders in the landmarks, far less than the other still.
     stays = moved[stance] <= max(_STILL, min(_STILL_DEEP, moved[free] / _STILLER_DEEP))
     ankle = joints.of(stance, "ankle")[offset:]
-    returns = float(np.hypot(*(ankle[right] - ankle[left]))) <= _ELSEWHERE * joints.leg_px[at]
+    returns = float(np.hypot(*(ankle[right] - ankle[left]))) <= ELSEWHERE * joints.leg_px[at]
     lasts = float(times_s[right] - times_s[left]) >= _SHORTEST_DEEP_S
     if not stays and not (depth >= _DEEP and lasts and returns):
         return None
@@ -219,12 +230,14 @@ def _dip(
     decided: StanceSide = stance
     if both_feet or not stays:
         decided = "unknown"
+    elif known:
+        pass
     elif _stiller(moved[free], moved[stance]):
         return None
     elif not _stiller(moved[stance], moved[free]):
-        if rise < -_ALOFT or (given is None and rise < _ALOFT and over > 1 - _OVER_FOOT):
+        if rise < -ALOFT or (given is None and rise < ALOFT and over > 1 - _OVER_FOOT):
             return None
-        decided = stance if given is not None or rise > _ALOFT or over < _OVER_FOOT else "unknown"
+        decided = stance if given is not None or rise > ALOFT or over < _OVER_FOOT else "unknown"
     return Dip(
         float(times_s[start]),
         bottom_s,
@@ -234,7 +247,7 @@ def _dip(
         both_feet,
         rise,
         aside,
-        bool(aloft[left] != aloft[right]) or elsewhere > _ELSEWHERE,
+        bool(aloft[left] != aloft[right]) or elsewhere > ELSEWHERE,
     )
 
 
@@ -280,7 +293,7 @@ def _vertex(times_s: NDArray[np.float64], signal: NDArray[np.float64], peak: int
     return float(times_s[peak]) + vertex
 
 
-def movement(joints: Joints, side: Side, near: slice | NDArray[np.intp]) -> float:
+def _movement(joints: Joints, side: Side, near: slice) -> float:
     """How far an ankle moves within some frames (5th to 95th percentile), as part of leg length; inf if unseen."""
     points = joints.of(side, "ankle")[near] / joints.leg_px[near, None]
     points = points[np.isfinite(points).all(axis=1)]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 
 from screener.motion import Motion, Trial, read_motion
 from screener.motion.repetitions import find_dips
@@ -343,6 +344,78 @@ def test_one_set_stays_one_where_in_one_squat_the_other_foot_looks_stiller() -> 
     assert [dip.stance_side for dip in find_dips(Joints.from_track(misled))] == ["left", "right"]
     trial = only_trial(read_motion(misled))
     assert (trial.stance_side, len(trial.repetitions)) == ("left", 2)
+
+
+def drawn(track: PoseTrack, *joints: Landmark, by_px: NDArray[np.float64], axis: int = 1) -> PoseTrack:
+    """The track with some landmarks drawn along one axis of the picture, `by_px` `(frame,)`."""
+    px = track.image_px.copy()
+    for joint in joints:
+        px[:, joint, axis] += by_px
+    return replace(track, image_px=px)
+
+
+def sunk(track: PoseTrack) -> NDArray[np.float64]:
+    """How far the hips have sunk in each frame, 0..1 of the deepest."""
+    hips = track.image_px[:, [Landmark.LEFT_HIP, Landmark.RIGHT_HIP], 1].mean(axis=1).astype(np.float64)
+    return (hips - hips.min()) / np.ptp(hips)
+
+
+@pytest.mark.parametrize("stance", SIDES)
+def test_who_steps_down_stands_on_the_higher_foot(stance: Side) -> None:
+    # The landmarks share the movement out: one ankle goes down by half of it, the other, which stays, goes up.
+    top = Figure(stance, rise=-0.02, aside=0.25)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=-0.26)), (2.0, top), (2.4, top)]
+    track = perform([(0.0, top), (2.0, top)], once, once, noise_px=0.3)
+    ankles = (Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE)
+    shared = drawn(track, *ankles, by_px=-0.12 * LEG_PX * sunk(track))
+    for motion in (
+        read_motion(shared, task="lateral_step_down"),
+        read_motion(shared, closer=told_by_feet(shared, 0.01, 0.01, 0.98)),
+    ):
+        assert only_trial(motion).stance_side == stance
+        assert why_not(motion) == [None] * 2
+
+
+def test_a_foot_whose_landmark_is_elsewhere_for_a_moment_has_not_been_lifted() -> None:
+    top = Figure("left", rise=0.02, aside=0.32)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=-0.12)), (2.0, top), (3.5, top)]
+    track = perform([(0.0, top), (2.0, top)], once, once)
+    moments = np.any([(at < track.times_s) & (track.times_s < at + 0.2) for at in (0.5, 1.2, 4.4, 8.2)], axis=0)
+    misled = drawn(track, Landmark.LEFT_ANKLE, by_px=np.where(moments, -0.15 * LEG_PX, 0.0))
+    assert only_trial(read_motion(misled)).stance_side == "left"
+
+
+@pytest.mark.parametrize(("told", "side"), [([False, True], "unknown"), ([False, True, True], "right")])
+def test_a_leg_is_told_by_more_than_half_of_its_repetitions(told: list[bool], side: str) -> None:
+    # In line with the other foot, as low and as still as it, the free foot does not tell the leg. In some repetitions
+    # the left ankle wanders, so that the right one looks stiller.
+    held = Figure("left", rise=0.02, aside=0.05)
+    track = perform([(0.0, held), (2.0, held)], squat("left", times=len(told), rise=0.02, aside=0.05))
+    wanders = np.zeros(len(track.times_s))
+    for number, wandering in enumerate(told):
+        inside = (track.times_s > 2.0 + 2.4 * number) & (track.times_s < 4.2 + 2.4 * number)
+        wanders[inside] = 0.1 * LEG_PX * sunk(track)[inside] * wandering
+    misled = drawn(track, Landmark.LEFT_ANKLE, by_px=-wanders)
+    assert only_trial(read_motion(misled)).stance_side == side
+
+
+@pytest.mark.parametrize("stance", SIDES)
+def test_between_the_lifting_of_a_foot_and_its_setting_down_nobody_squats_on_both(stance: Side) -> None:
+    # The foot is held low and nearly beside the other: in the first squat as one that is stood on.
+    low, higher = {"rise": 0.055, "aside": 0.14}, {"rise": 0.075, "aside": 0.14}
+    held = Figure(stance, **low)
+    lifted = [(0.0, Figure(stance)), (0.5, held), (1.5, held)]
+    put_down = [(0.0, Figure(stance)), (1.0, Figure(stance))]
+    still = {"fppa_deg": 0.0, "drop_deg": 0.0}
+    warming_up = squat(stance, rise=0.0, **still)
+    squats = [squat(stance, **low, **still), squat(stance, **higher, **still)]
+    track = perform(on_both(2.0), warming_up, on_both(2.0), lifted, *squats, put_down)
+    assert [dip.both_feet for dip in find_dips(Joints.from_track(track))] == [True, True, False]
+    motion = read_motion(track, task="single_leg_squat")
+    trial = only_trial(motion)
+    assert trial.stance_side == stance
+    assert why_not(motion) == [None] * 2
+    assert_allclose(bottoms_s(trial), [8.9, 11.3], atol=0.1)
 
 
 def test_a_shallow_squat_is_counted_where_the_other_leg_draws_the_ankle_along() -> None:
