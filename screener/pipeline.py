@@ -99,7 +99,7 @@ def screen(
 
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
-    if settings.second_look and motion.view is not None and motion.view.perhaps_frontal:
+    if settings.second_look and motion.view is not None and motion.view.facing != "sagittal":
         looks = (track, *_second_look(calm, track, motion, tell, already[1:]))
         if settings.task is None and len(looks) > 1:
             motion = read_motion(track, side=settings.side, closer=looks[1])
@@ -185,7 +185,7 @@ def _screening(looks: tuple[PoseTrack, ...], motion: Motion, settings: Settings)
     track = looks[0]
     corrector = installed_corrector()
     if (yaw_deg := view_yaw_deg(motion.trials, motion.joints, looks, corrector)) is not None:
-        motion = seen_from(motion, yaw_deg)
+        motion = seen_from(motion, yaw_deg, looks[-1])
     trials = tuple(
         measure_trial(trial, motion.joints, motion.view, looks, corrector)
         for trial in motion.trials

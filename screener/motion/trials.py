@@ -129,9 +129,16 @@ def read_motion(
     return Motion(joints, view, trials, reason)
 
 
-def seen_from(motion: Motion, yaw_deg: float) -> Motion:
-    """The same movement, the camera's yaw known better than the first look told."""
-    if motion.view is None:
+def seen_from(motion: Motion, yaw_deg: float, closer: PoseTrack) -> Motion:
+    """The same movement, the camera's yaw known better than the first look told.
+
+    Args:
+        motion: as the first look told it.
+        yaw_deg: what the corrector makes of the closer look. It knows no people who are turned far, and takes them for
+            less turned than they are: where both looks see them so, it is not believed.
+        closer: the closer look.
+    """
+    if motion.view is None or not (motion.view.perhaps_frontal or _stands_perhaps_frontal(motion, closer)):
         return motion
     view = with_yaw(motion.view, yaw_deg, motion.joints)
     reason = motion.nothing_because
@@ -141,6 +148,15 @@ def seen_from(motion: Motion, yaw_deg: float) -> Motion:
         counted = any(rep.counted for trial in motion.trials for rep in trial.repetitions)
         reason = None if counted else _why_nothing(view, [], motion.trials)
     return replace(motion, view=view, nothing_because=reason)
+
+
+def _stands_perhaps_frontal(motion: Motion, closer: PoseTrack) -> bool:
+    """Whether a closer look at the quiet stances has the person turned so little that the view may be frontal."""
+    quiet = [trial.quiet_stance for trial in motion.trials]
+    at_s = closer.times_s
+    standing = np.any([(at_s >= each.start_s - 1e-6) & (at_s <= each.end_s + 1e-6) for each in quiet], axis=0)
+    standing = closer.found & standing
+    return bool(standing.any()) and assess_view(Joints.from_track(closer), standing).perhaps_frontal
 
 
 def _sets(dips: list[Dip]) -> list[list[Dip]]:

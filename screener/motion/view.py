@@ -17,7 +17,8 @@ __all__ = ["WIDEST_YAW_DEG", "CameraView", "assess_view", "with_yaw"]
 #: read beyond this (docs/accuracy.md).
 WIDEST_YAW_DEG = 25.0
 
-# The first look's yaw is up to 12° off: up to here a closer look may still find the view frontal.
+# The pose model's own yaw is up to 14° off in a close look, in the first one more (docs/accuracy.md): up to here the
+# view may still turn out to be frontal.
 _PERHAPS_FRONTAL_DEG = 40.0
 
 # From here on the picture shows a profile: neither front nor back.
@@ -60,7 +61,7 @@ class CameraView:
 
     @property
     def perhaps_frontal(self) -> bool:
-        """Whether a closer look, which knows the yaw better, may find the view frontal."""
+        """Whether the corrector, which knows the yaw better, may find the view frontal."""
         return self.frontal or (self.facing == "oblique" and abs(self.yaw_deg) <= _PERHAPS_FRONTAL_DEG)
 
 

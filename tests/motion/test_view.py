@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from screener.motion import CameraView, Joints
+from screener.motion import CameraView, Joints, read_motion, seen_from
 from screener.motion.view import WIDEST_YAW_DEG, assess_view
 from screener.pose import Landmark, PoseTrack
-from tests.figures import on_both, perform
+from tests.figures import lift, on_both, perform, squat
 
 
 def view_of(track: PoseTrack) -> CameraView:
@@ -53,6 +53,21 @@ def test_frontal_ends_where_the_yaw_gets_too_wide(yaw_deg: float, facing: str) -
     view = view_of(perform(on_both(2.0), yaw_deg=yaw_deg))
     assert view.facing == facing
     assert any("Turn to face the camera" in warning for warning in view.warnings) == (facing != "anterior")
+
+
+@pytest.mark.parametrize(("first_deg", "closer_deg", "frontal"), [(48, 30, True), (48, 45, False), (35, 45, True)])
+def test_who_is_turned_far_in_both_looks_is_turned_whatever_the_corrector_says(
+    first_deg: float, closer_deg: float, frontal: bool
+) -> None:
+    steps = [on_both(2.0), lift("left"), squat("left", times=3)]
+    motion = read_motion(perform(*steps, yaw_deg=first_deg))
+    assert motion.view is not None
+    assert not motion.view.frontal
+    closer = perform(*steps, yaw_deg=closer_deg)
+    seen = seen_from(motion, 18.0, closer.only(np.arange(len(closer.times_s)) % 7 == 0))
+    assert seen.view is not None
+    assert seen.view.frontal == frontal
+    assert (seen.nothing_because is None) == frontal
 
 
 def test_a_profile_that_fools_the_world_landmarks_is_seen_by_the_shoulders_width() -> None:
