@@ -101,8 +101,8 @@ def screen(
     motion = read_motion(track, task=settings.task, side=settings.side)
     if settings.second_look and motion.view is not None and motion.view.facing != "sagittal":
         looks = (track, *_second_look(calm, track, motion, tell, already[1:]))
-        if settings.task is None and len(looks) > 1:
-            motion = read_motion(track, side=settings.side, closer=looks[1])
+        if len(looks) > 1:
+            motion = read_motion(track, task=settings.task, side=settings.side, closer=looks[1])
     return _screening(looks, motion, settings)
 
 

@@ -20,7 +20,7 @@ from screener.measures.values import (
     ReadAt,
     Reading,
 )
-from screener.motion import TOUCHED_DOWN, CameraView, Joints, Repetition, StanceSignals, Trial
+from screener.motion import OVERTURNED_BY_A_CLOSER_LOOK, CameraView, Joints, Repetition, StanceSignals, Trial
 from screener.motion.signals import compute_stance_signals
 from screener.pose import Landmark, PoseTrack
 from screener.pose.landmarks import FOUND_JOINTS
@@ -193,8 +193,7 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     )
     instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, quiet_frames).tolist()
     for rep in trial.repetitions:
-        # Of a step-down that was taken for a squat, the closer look at what is under the feet will tell.
-        if rep.counted or (trial.task_from == "detected" and rep.excluded_because == TOUCHED_DOWN):
+        if rep.counted or rep.excluded_because in OVERTURNED_BY_A_CLOSER_LOOK:
             moments = _moments(trial.signals, rep)
             if moments.read_s is not None:
                 # Where a bottom is too deep for the rest to be read, how deep it is still is.

@@ -1,11 +1,11 @@
 """From a `PoseTrack` to trials: the camera's view, the stance side, quiet stance, signals and repetitions."""
 
 from screener.motion.signals import Joints, StanceSignals
-from screener.motion.trials import TOUCHED_DOWN, Motion, Repetition, Trial, read_motion, seen_from
+from screener.motion.trials import OVERTURNED_BY_A_CLOSER_LOOK, Motion, Repetition, Trial, read_motion, seen_from
 from screener.motion.view import CameraView
 
 __all__ = [
-    "TOUCHED_DOWN",
+    "OVERTURNED_BY_A_CLOSER_LOOK",
     "CameraView",
     "Joints",
     "Motion",

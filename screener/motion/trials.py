@@ -13,10 +13,10 @@ from screener.motion.angles import flexion_from_limb_ratio_deg
 from screener.motion.repetitions import ALOFT, ELSEWHERE, Dip, dips_over, find_dips, same_movement
 from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
 from screener.motion.view import CameraView, assess_view, with_yaw
-from screener.pose import PoseTrack
+from screener.pose import Landmark, PoseTrack
 from screener.terms import TASKS, QuietStance, Side, StanceSide, Task, other_side
 
-__all__ = ["TOUCHED_DOWN", "Motion", "Repetition", "Trial", "read_motion", "seen_from"]
+__all__ = ["OVERTURNED_BY_A_CLOSER_LOOK", "Motion", "Repetition", "Trial", "read_motion", "seen_from"]
 
 # A set is over after this long without a repetition.
 _SET_PAUSE_S = 8.0
@@ -243,7 +243,7 @@ def _trial(
         # Its free foot hangs beside the step, level with the other perhaps, but with nothing to stand on.
         quiet = QuietStance(quiet.start_s, quiet.end_s, "single_leg")
     repetitions = tuple(
-        _repetition(joints, signals, dip, index, chosen, stance) for index, dip in enumerate(members, start=1)
+        _repetition(joints, signals, dip, index, chosen, stance, closer) for index, dip in enumerate(members, start=1)
     )
     # Sinking too little again and again is swaying, not a set.
     if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
@@ -456,21 +456,31 @@ def _drift(points: NDArray[np.float64]) -> float:
 
 
 _TOO_SHALLOW = "too shallow"
-#: Why a squat is not counted whose free foot came to the floor; in a step-down it is meant to.
-TOUCHED_DOWN = "foot touched down"
+_LEG_UNTOLD = "which leg was stood on could not be told; say it with --side"
+# Why a squat is not counted whose free foot came to the floor; in a step-down it is meant to.
+_TOUCHED_DOWN = "foot touched down"
+#: Why a repetition is not counted where a closer look may say otherwise: it sees a step under the feet, or the free
+#: foot in the air.
+OVERTURNED_BY_A_CLOSER_LOOK = (_LEG_UNTOLD, _TOUCHED_DOWN)
 
 
 def _repetition(
-    joints: Joints, signals: StanceSignals, dip: Dip, index: int, task: Task, stance: StanceSide
+    joints: Joints,
+    signals: StanceSignals,
+    dip: Dip,
+    index: int,
+    task: Task,
+    stance: StanceSide,
+    closer: PoseTrack | None,
 ) -> Repetition:
     around = signals.window(dip.bottom_s - _AROUND_BOTTOM_S, dip.bottom_s + _AROUND_BOTTOM_S)
     whole = signals.window(dip.start_s, dip.end_s)
     flexion = _median(signals.knee_flexion_deg[around])
-    touched = _touch_downs(signals, dip) if task == "single_leg_squat" else None
+    touched = _touch_downs(joints, signals, dip, stance, closer) if task == "single_leg_squat" else None
 
     reason: str | None = None
     if stance == "unknown":
-        reason = "which leg was stood on could not be told; say it with --side"
+        reason = _LEG_UNTOLD
     elif _out_of_frame(joints, stance, whole):
         reason = "out of frame"
     elif not np.isfinite(flexion) or _median(signals.stance_visibility[around]) < _VISIBLE:
@@ -480,7 +490,7 @@ def _repetition(
     elif dip.end_s - dip.start_s < _FASTEST_S:
         reason = "too fast"
     elif touched:
-        reason = TOUCHED_DOWN
+        reason = _TOUCHED_DOWN
     return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
 
 
@@ -501,8 +511,11 @@ _HELD_LOW_PCT = 6.0
 _TOUCH_S = 0.15
 
 
-def _touch_downs(signals: StanceSignals, dip: Dip) -> int | None:
-    """How often the free foot came down to the floor and stayed for a moment, during a squat.
+def _touch_downs(
+    joints: Joints, signals: StanceSignals, dip: Dip, stance: StanceSide, closer: PoseTrack | None
+) -> int | None:
+    """How often the free foot came down to the floor and stayed for a moment, during a squat; not where a closer look
+    has it in the air at that time.
 
     None where it is nearly as low before and after it, too: a foot held low in front looks as if it stood.
     """
@@ -515,7 +528,21 @@ def _touch_downs(signals: StanceSignals, dip: Dip) -> int | None:
     low = np.concatenate([[False], rise < _ON_FLOOR_PCT, [False]])
     edges = np.flatnonzero(np.diff(low.astype(np.int8)))
     stretches = zip(edges[::2], edges[1::2], strict=True)
-    return sum(1 for start, stop in stretches if _stays(times_s[start:stop], rise[start:stop]))
+    touches = [(start, stop - 1) for start, stop in stretches if _stays(times_s[start:stop], rise[start:stop])]
+    return sum(not _seen_aloft(joints, closer, stance, times_s[first], times_s[last]) for first, last in touches)
+
+
+def _seen_aloft(joints: Joints, closer: PoseTrack | None, stance: StanceSide, start_s: float, end_s: float) -> bool:
+    """Whether a closer look has the free foot in the air between two times: the legs' landmarks come nearer to each
+    other than the legs do where one hides the other, and the larger model is less misled."""
+    if closer is None or stance == "unknown":
+        return False
+    window = slice(*np.searchsorted(closer.times_s, [start_s - 1e-6, end_s + 1e-6]))
+    ankle, free_ankle = (
+        closer.image_px[window, Landmark[f"{side}_ankle".upper()], 1] for side in (stance, other_side(stance))
+    )
+    leg_px = np.interp(closer.times_s[window], joints.times_s, joints.leg_px)
+    return _median(100 * (ankle - free_ankle) / leg_px) >= _ON_FLOOR_PCT
 
 
 def _stays(times_s: NDArray[np.float64], rise: NDArray[np.float64]) -> bool:
@@ -539,7 +566,7 @@ def _why_nothing(view: CameraView, dips: list[Dip], trials: tuple[Trial, ...]) -
     reasons = [rep.excluded_because for trial in trials for rep in trial.repetitions if rep.excluded_because]
     if reasons:
         most = max(sorted(set(reasons)), key=reasons.count)
-        hint = " If it was a step-down, say so." if most == TOUCHED_DOWN else ""
+        hint = " If it was a step-down, say so." if most == _TOUCHED_DOWN else ""
         if len(reasons) == 1:
             return f"One movement was seen, but it could not be counted: {most}.{hint}"
         return f"{len(reasons)} movements were seen, but none could be counted: {most}.{hint}"

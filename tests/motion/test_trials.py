@@ -232,6 +232,23 @@ def test_a_foot_that_swings_near_the_floor_does_not_touch_it() -> None:
         assert [rep.touched_down for trial in motion.trials for rep in trial.repetitions] == [touched]
 
 
+def test_a_touch_that_a_closer_look_does_not_see_is_none() -> None:
+    before = [on_both(2.0), lift("left")]
+    track = perform(*before, squat("left", touch=True))
+    aloft, down = (perform(*before, squat("left", touch=touch)) for touch in (False, True))
+    # The foot is down from 4.3 to 4.6 s.
+    seen = (track.times_s > 4.35) & (track.times_s < 4.55)
+    for closer, why in (
+        (None, "foot touched down"),
+        (down.only(seen), "foot touched down"),
+        (aloft.only(track.times_s < 4.0), "foot touched down"),
+        (aloft.only(seen), None),
+    ):
+        motion = read_motion(track, task="single_leg_squat", closer=closer)
+        assert why_not(motion) == [why]
+        assert [rep.touched_down for rep in only_trial(motion).repetitions] == [int(why is not None)]
+
+
 def test_swaying_does_not_tell_the_task() -> None:
     sway = squat("left", 28.0, 1.2)
     motion = read_motion(perform(on_both(2.0), lift("left"), *([sway] * 3), step_down("left", times=2)))
