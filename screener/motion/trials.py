@@ -479,7 +479,9 @@ def _repetition(
     touched = _touch_downs(joints, signals, dip, stance, closer) if task == "single_leg_squat" else None
 
     reason: str | None = None
-    if stance == "unknown":
+    if dip.end_s - dip.start_s < _FASTEST_S:
+        reason = "too fast"  # whichever leg it was
+    elif stance == "unknown":
         reason = _LEG_UNTOLD
     elif _out_of_frame(joints, stance, whole):
         reason = "out of frame"
@@ -487,8 +489,6 @@ def _repetition(
         reason = "bottom not visible"
     elif _flexion_from_sinking_deg(dip) < _SHALLOWEST_DEG:
         reason = _TOO_SHALLOW
-    elif dip.end_s - dip.start_s < _FASTEST_S:
-        reason = "too fast"
     elif touched:
         reason = _TOUCHED_DOWN
     return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
