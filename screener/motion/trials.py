@@ -264,14 +264,12 @@ def _stood_on(joints: Joints, members: list[Dip], after_s: float, task: Task | N
 
 
 def _higher(joints: Joints, members: list[Dip]) -> Side | None:
-    """The foot that is the higher one at the bottoms, in air or on a step, if it is higher than a camera can make it
-    look: who steps down stands on it."""
+    """The foot that is the higher one at the bottoms at which they differ by more than a camera can make them, if it is
+    the same at all of these: who steps down stands on it."""
     at = [int(np.argmin(np.abs(joints.times_s - dip.bottom_s))) for dip in members]
-    rise = (joints.of("right", "ankle") - joints.of("left", "ankle"))[at, 1] / joints.leg_px[at]
-    left_rises = _median(rise)
-    if not abs(left_rises) > ALOFT:
-        return None
-    return "left" if left_rises > 0 else "right"
+    left_rises = (joints.of("right", "ankle") - joints.of("left", "ankle"))[at, 1] / joints.leg_px[at]
+    higher: set[Side] = {"left" if rise > 0 else "right" for rise in left_rises if abs(rise) > ALOFT}
+    return higher.pop() if len(higher) == 1 else None
 
 
 def _over(joints: Joints, stance: Side, members: list[Dip], after_s: float, before_s: float) -> list[Dip]:
