@@ -283,6 +283,7 @@ def _measure_repetition(
         read_at=moments.read_at,
         measures={name: measures[name] for name in MEASURES},
         at_depth=at_depth,
+        read_s=moments.read_s,
     )
 
 

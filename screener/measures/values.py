@@ -92,7 +92,12 @@ Reading: TypeAlias = Measurement | NotMeasured
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRepetition:
-    """One repetition with its readings. `excluded_because` is None exactly where `counted` is true."""
+    """One repetition with its readings. `excluded_because` is None exactly where `counted` is true.
+
+    `read_s` is the instant at which its pose was read: the bottom or, where that is too deep, an earlier one on the way
+    down; None where none could be, and in results from before it was kept. How far the knee bends is told of the bottom
+    all the same.
+    """
 
     index: int
     start_s: float
@@ -103,6 +108,7 @@ class MeasuredRepetition:
     read_at: ReadAt
     measures: dict[MeasureName, Reading]
     at_depth: dict[AtDepth, dict[MeasureName, Reading]]
+    read_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _ABOUT = {
     "counted": "`true` or `false`.",
     "excluded_because": "Why it is not counted; empty where it is.",
     "read_at": "`bottom`, or `deepest_readable` where the bottom cannot be read.",
+    "read_s": "When it was read: at the bottom, or at the deepest readable instant before; empty where none is.",
 }
 
 _SIGNALS_ABOUT = {

@@ -40,7 +40,7 @@ AT_DEPTH_MEASURES: tuple[MeasureName, ...] = tuple(
     name for name in MEASURES if name not in ("tempo_s", "knee_wobble_deg", "foot_touchdowns", "foot_drift_pct")
 )
 
-_ABOUT = ("index", "start_s", "bottom_s", "end_s", "counted", "excluded_because", "read_at")
+_ABOUT = ("index", "start_s", "bottom_s", "end_s", "counted", "excluded_because", "read_at", "read_s")
 
 #: The columns of `repetitions.csv`, named as the fields of `screening.json`.
 REPETITION_COLUMNS: tuple[str, ...] = (

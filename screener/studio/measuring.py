@@ -13,10 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from screener.measures import MeasuredTrial, Measurement, MeasureName, measure_trial
+import numpy as np
+
+from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, measure_trial
 from screener.screening import Screening
 
-__all__ = ["MEASURED", "Film", "Reading", "measure_films", "write_tables"]
+__all__ = ["MEASURED", "Film", "Reading", "measure_films", "truth_of_reading", "write_tables"]
 
 #: The measures of which the studio knows the truth.
 MEASURED: tuple[MeasureName, ...] = ("pelvic_drop_deg", "fppa_deg", "knee_flexion_deg", "trunk_lean_deg")
@@ -48,7 +50,12 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One measure of one repetition: truth, value with its 95 % interval, and what the plain formula gives."""
+    """One measure of one repetition: truth, value with its 95 % interval, and what the plain formula gives.
+
+    The truth is that of the true bottom, since where the bottom lies is found too; of a bottom too deep to be read it
+    is that of the instant on the way down which was read instead and which the result names (`read_s`). How far the
+    knee bends is always told of the bottom.
+    """
 
     film: str
     repetition: int
@@ -56,6 +63,7 @@ class Reading:
     read_at: str
     true_knee_flexion_deg: float
     truth: float
+    truth_at_bottom: float
     value: float
     low: float
     high: float
@@ -81,15 +89,14 @@ def measure_films(
         film = _film(path, truth, spec, screening)
         films.append(film)
         if (film.found_side, film.found_repetitions) == (film.stance_side, film.repetitions):
-            readings += _readings(film.film, truth, screening)
+            readings += _readings(film.film, truth, _frames(path), screening)
         progress(path.stem)
     return films, readings
 
 
 def _film(path: Path, truth: dict[str, Any], spec: dict[str, Any], screening: Screening) -> Film:
     counted = [rep for trial in screening.trials for rep in trial.repetitions if rep.counted]
-    with path.with_suffix(".truth.csv").open(encoding="utf-8") as file:
-        first = next(csv.DictReader(file))
+    first = _frames(path)[0]
     ankles, shoulders = (
         sum(float(first[f"{side}_{joint}_y_px"]) for side in ("left", "right")) / 2 for joint in ("ankle", "shoulder")
     )
@@ -116,7 +123,33 @@ def _film(path: Path, truth: dict[str, Any], spec: dict[str, Any], screening: Sc
     )
 
 
-def _readings(film: str, truth: dict[str, Any], screening: Screening) -> Iterator[Reading]:
+def _frames(path: Path) -> list[dict[str, str]]:
+    """The truth of every frame of a film."""
+    with path.with_suffix(".truth.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+#: What a film's truth calls what is read at an instant.
+_COLUMNS: dict[MeasureName, str] = {
+    "pelvic_drop_deg": "pelvic_drop_deg",
+    "fppa_deg": "fppa_frontal_plane_deg",
+    "trunk_lean_deg": "trunk_lean_deg",
+}
+
+
+def truth_of_reading(
+    measure: MeasureName, rep: MeasuredRepetition, true: dict[str, float], frames: list[dict[str, str]]
+) -> float:
+    """What a reading is held against: the truth at the true bottom, or at the instant that was read instead."""
+    if rep.read_at == "bottom" or rep.read_s is None or measure not in _COLUMNS:
+        return true[measure]
+    times_s, values = (np.array([float(row[name]) for row in frames]) for name in ("time_s", _COLUMNS[measure]))
+    return round(float(np.interp(rep.read_s, times_s, values)), 2)
+
+
+def _readings(
+    film: str, truth: dict[str, Any], frames: list[dict[str, str]], screening: Screening
+) -> Iterator[Reading]:
     for trial, plain in zip(screening.trials, _plain(screening), strict=True):
         pairs = zip(trial.repetitions, plain.repetitions, strict=True)
         counted = [(rep, raw) for rep, raw in pairs if rep.counted]
@@ -132,7 +165,8 @@ def _readings(film: str, truth: dict[str, Any], screening: Screening) -> Iterato
                         measure=measure,
                         read_at=rep.read_at,
                         true_knee_flexion_deg=true["knee_flexion_deg"],
-                        truth=true[measure],
+                        truth=truth_of_reading(measure, rep, true, frames),
+                        truth_at_bottom=true[measure],
                         value=round(reading.value, 3),
                         low=round(reading.low, 3),
                         high=round(reading.high, 3),

@@ -113,7 +113,7 @@ def test_a_trial_is_read_at_its_bottoms(stance: Side, from_behind: bool) -> None
     }
     for rep in trial.repetitions:
         assert rep.counted
-        assert rep.read_at == "bottom"
+        assert (rep.read_at, rep.read_s) == ("bottom", rep.bottom_s)
         assert {name: number(rep.measures[name]) for name in expected} == pytest.approx(expected, abs=1.0)  # type: ignore[index]
         assert 1.2 < number(rep.measures["tempo_s"]) <= 2.0
         assert number(rep.measures["knee_wobble_deg"]) < 1.0
@@ -140,6 +140,8 @@ def test_a_bottom_too_deep_to_be_read_is_read_on_the_way_down() -> None:
     track = perform(on_both(2.0), lift("left"), squat("left", deg=118.0, seconds=3.0, times=2, fppa_deg=20.0))
     for rep in measured(track).repetitions:
         assert rep.read_at == "deepest_readable"
+        assert rep.read_s is not None
+        assert rep.start_s < rep.read_s < rep.bottom_s
         assert number(rep.measures["knee_flexion_deg"]) == pytest.approx(118.0, abs=4.0), "the depth is the bottom's"
         # The thigh's projection is half its length where 0.58 of the flexion is 60°: at 103° of 118°.
         assert 10.0 < number(rep.measures["fppa_deg"]) < 18.5
