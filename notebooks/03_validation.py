@@ -513,7 +513,7 @@ outside = [
     if not 93 <= found(unseen[unseen.measure == measure])["coverage"][0] <= 97
 ]
 Markdown(
-    "Most of these films are those the intervals were scaled on. Outside the band on the others, by the estimate: "
+    "The intervals were scaled on some of these films. Outside the band on the others, by the estimate: "
     + f"{', '.join(outside) or 'none'}. "
     + "An interval that knows something is wider where the error is larger: the last two columns tell how far."
 )
