@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.connection import wait as wait_for
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -212,4 +213,6 @@ class _Cluster(_Context):
         return future
 
     def close(self) -> None:
-        self._client.close()
+        # A client that has lost its scheduler closes itself; asked to meanwhile, it stumbles over its own time-outs.
+        with suppress(RuntimeError):
+            self._client.close()
