@@ -5,24 +5,23 @@
     python -m screener.studio validation --stills --seed 71 --clips 80 --varied --out FRAMES/train71   (and so on)
     python -m screener.studio training --seed 15 --bodies 60 --sets 180 --varied --out FRAMES/joints15 (and so on)
     python -m screener.studio validation --stills --seed 53 --clips 80 --out FRAMES/joints53       (and so on)
-    python -m screener.studio validation --stills --seed 21 --clips 100 --out FRAMES/calibrate
+    python -m screener.studio validation --stills --seed 21 --clips 100 --out FRAMES/calibrate21   (and so on)
     python -m screener.studio validation --stills --seed 22 --clips 60 --out FRAMES/test
-    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate FRAMES/test
-    python models/fit_corrector.py FRAMES/train* --calibrate FRAMES/calibrate --test FRAMES/test
+    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate* FRAMES/test
+    python models/fit_corrector.py FRAMES/train* --calibrate FRAMES/calibrate* --test FRAMES/test
 
 `--all FRAMES` does all of this from nothing, in some hours; `fit_joints.py`, which finds the joints that the corrector
 looks at, needs PyTorch and onnx. Everything is chosen by cross-validation over the training's bodies; the test's bodies
 see nothing but the finished corrector.
 
-Stills flatter: a film is coded and filtered, and its bottoms are found a little early or late. So what readings of
-whole films are off on average is taken out where that is worth it, and every interval is widened to what then holds
-95 % of the truths. Once, and on other films than those of the test:
+A film is not a still: it is coded and filtered, and its bottoms are found a little early or late. So every interval is
+brought to what holds 95 % of the truths of whole films. Once, and on other films than those of the test:
 
     python -m screener.studio validation --seed 31 --clips 28 --out FILMS      (and so on)
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips), 36 (20), 40 (14) and 96 (14).
+Those films are of the seeds 31 (28 clips), 36 (20), 40 (14), 96 (14) and 110 (44).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +84,11 @@ _FOR_JOINTS = (("joints15", 60, 180, 15, 0.0, True), ("joints17", 60, 180, 17, 0
 _STEADY = tuple((f"train{seed}", 80, seed, seed > 70) for seed in (*range(41, 53), *range(71, 83)))
 #: More of the same for the network alone: the library that solves the corrector's equations broke with 25 000 poses.
 _STEADY_FOR_JOINTS = tuple((f"joints{seed}", 80, seed, False) for seed in range(53, 65))
-_OTHERS = (("calibrate", 100, 21, False), ("test", 60, 22, False))
+_OTHERS = (
+    ("calibrate21", 100, 21, False),
+    *((f"calibrate{seed}", 80, seed, seed % 2 == 1) for seed in range(101, 105)),
+    ("test", 60, 22, False),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,11 +114,11 @@ def main() -> None:
     """Read the frames, fit, calibrate, measure; write `corrector.npz`, its figures, its card and its manifest entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("frames", type=Path, nargs="*", help="folders that `screener.studio training` wrote")
-    parser.add_argument("--calibrate", type=Path, help="a folder of stills to calibrate the intervals on")
+    parser.add_argument("--calibrate", type=Path, nargs="+", help="folders of stills to calibrate the intervals on")
     parser.add_argument("--test", type=Path, help="a folder of stills to measure on")
     parser.add_argument("--all", type=Path, help="render everything into this folder first, then fit")
     parser.add_argument("--balance", type=Path, help="a folder with the balance trial, see balance_trial()")
-    parser.add_argument("--films", type=Path, help="fit the finished corrector to readings of whole films")
+    parser.add_argument("--films", type=Path, help="bring its intervals to these readings of films")
     parser.add_argument("--out", type=Path, default=_HERE, help="where the corrector goes")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
@@ -124,11 +127,14 @@ def main() -> None:
     if options.films is not None and options.test is not None:
         fit_to_films(options.out, options.films, make_samples(options.test, options.workers))
         return
-    if not options.frames or options.calibrate is None or options.test is None:
+    if not options.frames or not options.calibrate or options.test is None:
         parser.error("give folders of training frames, --calibrate and --test; or --all")
 
-    training = joined([make_samples(folder, options.workers) for folder in options.frames])
-    calibrating, testing = (make_samples(folder, options.workers) for folder in (options.calibrate, options.test))
+    training, calibrating = (
+        joined([make_samples(folder, options.workers) for folder in folders])
+        for folders in (options.frames, options.calibrate)
+    )
+    testing = make_samples(options.test, options.workers)
     print(f"{len(training.body)} training poses of {len(np.unique(training.body))} bodies, {len(FEATURES)} features")
     gamma, doubt, tried = choose(training)
     arrays = fit(training, gamma, doubt)
@@ -136,7 +142,7 @@ def main() -> None:
     path = options.out / "corrector.npz"
     arrays |= _UNCALIBRATED
     write(path, arrays, about)
-    arrays |= calibrate(KernelCorrector(path), gamma, arrays["target_mean"], calibrating)
+    arrays |= calibrate(KernelCorrector(path), arrays, gamma, calibrating)
     write(path, arrays, about)
     corrector = KernelCorrector(path)
     figures: dict[str, Any] = {
@@ -155,7 +161,7 @@ def main() -> None:
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def render_all(out: Path, workers: int) -> tuple[list[Path], Path, Path]:
+def render_all(out: Path, workers: int) -> tuple[list[Path], list[Path], Path]:
     """Render what the corrector in this folder was fitted, calibrated and tested on, and find the joints in it."""
     studio = [sys.executable, "-m", "screener.studio"]
     for name, bodies, sets, seed, steady, varied in (*_TRAINING, *_FOR_JOINTS):
@@ -169,7 +175,7 @@ def render_all(out: Path, workers: int) -> tuple[list[Path], Path, Path]:
         for lots in ((*_TRAINING, *_STEADY), (*_FOR_JOINTS, *_STEADY_FOR_JOINTS), _OTHERS)
     )
     _run([sys.executable, _HERE / "fit_joints.py", *training, *joints, "--others", *others, "--workers", workers])
-    return training, others[0], others[1]
+    return training, others[:-1], others[-1]
 
 
 def _run(command: Sequence[object]) -> None:
@@ -354,8 +360,9 @@ def choose(samples: Samples) -> tuple[float, float, dict[str, list[float]]]:
     return gamma, doubt, tried
 
 
-def calibrate(corrector: KernelCorrector, gamma: float, target_mean: _Values, samples: Samples) -> dict[str, _Values]:
-    """The error model and its conformal scale, from the errors on bodies that the fit had not seen.
+def calibrate(corrector: KernelCorrector, arrays: dict[str, _Values], gamma: float, samples: Samples) -> dict[str, Any]:
+    """What is told brought to the truths' mean and spread, the error model and its conformal scale, from the errors on
+    bodies that the fit had not seen.
 
     The expected size of an error is a non-negative linear function of `error_circumstances`; the half-width of an
     interval is that times the 95 % quantile of error over expected size (split conformal prediction, Vovk et al. 2005;
@@ -363,9 +370,14 @@ def calibrate(corrector: KernelCorrector, gamma: float, target_mean: _Values, sa
     """
     found = corrector.predict(samples.features)
     # The training's wide poses and people's own movements differ in their means: what is off on average is taken out.
-    bias = (found.values - samples.targets).mean(axis=0)
-    errors = np.abs(found.values - bias - samples.targets)
-    circumstances = error_circumstances(found.values - bias, found.likeness)
+    # And whoever is unsure says the usual: what is told is spread as widely as the truths are, so that a large drop is
+    # not told small (reduced major axis: Ricker 1973). It costs little, where the least error on average tells every
+    # change by the correlation's square.
+    gain = samples.targets.std(axis=0) / found.values.std(axis=0)
+    offset = samples.targets.mean(axis=0) - gain * found.values.mean(axis=0)
+    told = gain * found.values + offset
+    errors = np.abs(told - samples.targets)
+    circumstances = error_circumstances(told, found.likeness)
     far = np.sqrt(-np.log(np.column_stack([found.likeness, found.free_leg_likeness])) / gamma)
     usual, edge = np.quantile(far, (0.5, 1 - _STRANGEST), axis=0)
     familiar, strange = np.exp(-gamma * (edge[:, None] + _RAMPS * (edge - usual)[:, None]) ** 2).T
@@ -378,7 +390,8 @@ def calibrate(corrector: KernelCorrector, gamma: float, target_mean: _Values, sa
         floors.append(floor)
         scales.append(_quantile(ratio))
     return {
-        "target_mean": target_mean - bias,
+        "target_mean": gain * arrays["target_mean"] + offset,
+        "target_scale": gain * arrays["target_scale"],
         "familiar": familiar,
         "strange": strange,
         "error_model": np.array(models),
@@ -388,12 +401,11 @@ def calibrate(corrector: KernelCorrector, gamma: float, target_mean: _Values, sa
 
 
 def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
-    """Takes out what the readings of whole films are off on average, and widens every measure's interval to what then
-    holds the truth in 95 % of them.
+    """Brings every measure's interval to what holds the truth in 95 % of whole films.
 
-    Errors of stills alone leave out what a film adds: which frames are the quiet stance, where the bottom lies. A
-    constant or a straight line is taken out where that lowers the error of films that it was not fitted to by a tenth.
-    What grainy films are off on average is not the same from one lot of films to the next, and is left.
+    Errors of stills alone leave out what a film adds (which frames are the quiet stance, where the bottom lies) and
+    what it takes away (a reading is the median of several frames). What films are off on average is not the same from
+    one lot of them to the next, and is left.
 
     Args:
         folder: where `corrector.npz` and its figures are; all of it is written anew.
@@ -408,7 +420,7 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
         arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
         about = json.loads(str(stored["about"]))
     readings = _rows(table)
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, float | None] = {}
     for column, name in enumerate(TARGETS):
         rows = [row for row in readings if row["measure"] == name]
         if not rows:
@@ -417,23 +429,17 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
             np.array([float(row[key]) for row in rows]) for key in ("truth", "value", "low", "high")
         )
         film = np.array([row["film"] for row in rows])
-        gain, offset = _taken_out(value, truth, film)
-        error = gain * value + offset - truth
-        ratio = np.abs(error) / ((high - low) / 2)
-        # So few films may hold their truths by chance: they widen an interval, they do not narrow it.
-        wider = max(1.0, _quantile_of_films(ratio, film))
-        arrays["target_scale"][column] *= gain
-        arrays["target_mean"][column] = gain * arrays["target_mean"][column] + offset
+        wider = _quantile_of_films(np.abs(value - truth) / ((high - low) / 2), film)
         arrays["conformal"][column] *= wider
-        found[name] = {
-            "gain": _rounded(gain),
-            "offset": _rounded(offset),
-            "interval": _rounded(wider),
-        }
-        print(name, found[name])
+        found[name] = _rounded(wider)
+        print(f"{name}: interval × {wider:.2f}")
     write(path, arrays, about)
     repetitions = {(row["film"], row["repetition"]) for row in readings}
-    figures["on_films"] = {"repetitions": len(repetitions), "measures": found}
+    figures["on_films"] = {
+        "films": len({film for film, _ in repetitions}),
+        "repetitions": len(repetitions),
+        "intervals": found,
+    }
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
@@ -443,34 +449,6 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
 def _rows(table: Path) -> list[dict[str, str]]:
     with table.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def _taken_out(value: _Values, truth: _Values, film: NDArray[np.str_]) -> tuple[float, float]:
-    """Gain and offset that bring readings to the truth: none, or a constant or a line where that lowers the error of
-    films that it was not fitted to by a tenth. The mean of so few films is off by chance, too."""
-
-    def nothing(rows: NDArray[np.bool_]) -> tuple[float, float]:
-        return 1.0, 0.0
-
-    def line(rows: NDArray[np.bool_]) -> tuple[float, float]:
-        gain, offset = np.polyfit(value[rows], truth[rows], 1)
-        return float(gain), float(offset)
-
-    def constant(rows: NDArray[np.bool_]) -> tuple[float, float]:
-        return 1.0, float((truth - value)[rows].mean())
-
-    def error_elsewhere(fitted: Callable[[NDArray[np.bool_]], tuple[float, float]]) -> float:
-        errors = np.empty_like(value)
-        for each in np.unique(film):
-            gain, offset = fitted(film != each)
-            errors[film == each] = (gain * value + offset - truth)[film == each]
-        return float(np.abs(errors).mean())
-
-    best: Callable[[NDArray[np.bool_]], tuple[float, float]] = nothing
-    for other in (constant, line):
-        if error_elsewhere(other) < 0.9 * error_elsewhere(best):
-            best = other
-    return best(np.ones(len(film), dtype=bool))
 
 
 def _quantile(ratio: _Values) -> float:
@@ -638,19 +616,9 @@ def _on_films(found: dict[str, Any] | None) -> str:
     """The card's paragraph on what films changed."""
     if not found:
         return "Not done with this fit."
-    rows = [
-        f"| {name} | {each['gain']:g} · value {each['offset']:+.2f}° | × {each['interval']:.2f} |"
-        for name, each in found["measures"].items()
-    ]
-    return "\n".join(
-        [
-            f"On {found['repetitions']} repetitions of whole films:",
-            "",
-            "| Measure | is taken as | interval |",
-            "|---|---|---|",
-            *rows,
-        ]
-    )
+    rows = [f"| {name} | × {interval:.2f} |" for name, interval in found["intervals"].items()]
+    head = f"On {found['repetitions']} repetitions of {found['films']} films:"
+    return "\n".join([head, "", "| Measure | interval |", "|---|---|", *rows])
 
 
 def _balance(found: dict[str, dict[str, float]] | None) -> str:

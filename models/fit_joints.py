@@ -1,6 +1,6 @@
 """Fit the network that finds hips and knees (`joints.onnx`) on rendered people, measure it on others, write its card.
 
-    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate FRAMES/test
+    python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/calibrate* FRAMES/test
 
 `fit_corrector.py` tells how the folders are drawn.
 
