@@ -140,8 +140,8 @@ def dips_over(joints: Joints, stance: Side) -> list[Dip]:
 
 
 def same_movement(one: Dip, other: Dip) -> bool:
-    """Whether two dips are one sinking of the hips, measured over either foot."""
-    return other.bottom_s < one.end_s and one.bottom_s > other.start_s
+    """Whether two dips are one sinking of the hips, measured over either foot: the bottom of each lies in the other."""
+    return one.start_s < other.bottom_s < one.end_s and other.start_s < one.bottom_s < other.end_s
 
 
 _SIDES: tuple[Side, Side] = ("left", "right")

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from screener.motion import Motion, Trial, read_motion
-from screener.motion.repetitions import find_dips
+from screener.motion.repetitions import find_dips, same_movement
 from screener.motion.signals import Joints
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, Task, other_side
@@ -213,6 +213,15 @@ def test_of_two_readings_of_one_movement_the_one_that_knows_its_foot_stands() ->
     once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=0.05, aside=0.25)), (2.0, top), (2.4, top)]
     dips = find_dips(Joints.from_track(perform([(0.0, top), (2.0, top)], once, once)))
     assert [(dip.stance_side, dip.both_feet) for dip in dips] == [("left", False)] * 2
+
+
+def test_two_dips_are_one_movement_only_where_they_lie_in_one_another() -> None:
+    earlier, later = find_dips(Joints.from_track(perform(on_both(2.0), lift("left"), squat("left", times=2))))
+    assert not same_movement(earlier, later)
+    assert not same_movement(later, earlier)
+    longer = replace(earlier, start_s=earlier.start_s - 1.0, bottom_s=earlier.bottom_s + 0.1)
+    assert same_movement(longer, earlier)
+    assert same_movement(earlier, longer)
 
 
 def low_in_front(heights: dict[float, float], held: float) -> list[Step]:
