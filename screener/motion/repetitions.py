@@ -199,10 +199,12 @@ def _dip(
     top = max(signal[left], signal[right])
     depth = float(signal[peak] - top)
     free = other_side(stance)
-    heights = joints.of(stance, "ankle")[offset:, 1] - joints.of(free, "ankle")[offset:, 1]
-    aloft = heights > _LEVEL * joints.leg_px[offset:]
-    start = _leave(times_s, signal, aloft, peak, left)
-    end = _leave(times_s, signal, aloft, peak, right)
+    from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
+    aloft = -from_stance[:, 1] > _LEVEL
+    # A foot that reaches down from a step is in the air, too, and not above the other: it is not where it stood.
+    away = [np.hypot(*(from_stance - from_stance[base]).T) > ELSEWHERE for base in (left, right)]
+    start = _leave(times_s, signal, aloft, away[0], peak, left)
+    end = _leave(times_s, signal, aloft, away[1], peak, right)
     bottom_s = _vertex(times_s, signal, peak, signal[peak] - 0.2 * depth)
 
     near = slice(
@@ -221,8 +223,6 @@ def _dip(
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
-    from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
-    elsewhere = float(np.hypot(*(from_stance[right] - from_stance[left])))
     hips = float(joints.middle("hip")[at, 0] - joints.of(stance, "ankle")[at, 0]) / float(joints.leg_px[at])
     wide = abs(float(apart[0])) >= _SIDE_BY_SIDE
     over = hips / float(apart[0]) if wide else np.nan  # 0: over this foot, 1: over the other
@@ -247,7 +247,7 @@ def _dip(
         both_feet,
         rise,
         aside,
-        bool(aloft[left] != aloft[right]) or elsewhere > ELSEWHERE,
+        bool(aloft[left] != aloft[right] or away[0][right]),
     )
 
 
@@ -257,7 +257,12 @@ def _stiller(moved: float, other: float) -> bool:
 
 
 def _leave(
-    times_s: NDArray[np.float64], signal: NDArray[np.float64], aloft: NDArray[np.bool_], peak: int, base: int
+    times_s: NDArray[np.float64],
+    signal: NDArray[np.float64],
+    aloft: NDArray[np.bool_],
+    away: NDArray[np.bool_],
+    peak: int,
+    base: int,
 ) -> int:
     """The frame at which the body leaves its upper position, or is back in it, on the side of `base`.
 
@@ -272,7 +277,7 @@ def _leave(
     beyond = np.abs(times_s[: len(signal)] - times_s[base]) <= _LIFTING_S
     beyond[peak:base:step] = False
     on_both = not aloft[: len(signal)][beyond].all()
-    there = (up <= _UP) | (rests & aloft[way] & on_both)
+    there = (up <= _UP) | (rests & (aloft | away)[way] & on_both)
     return int(way[np.argmax(there)])
 
 

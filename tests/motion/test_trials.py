@@ -169,6 +169,19 @@ def test_standing_a_little_lower_before_a_foot_is_put_forward_is_no_repetition(s
     assert_allclose(bottoms_s(trial), [6.5, 8.9, 11.3], atol=0.1)
 
 
+@pytest.mark.parametrize("stance", SIDES)
+def test_a_repetition_begins_where_the_body_rests_once_the_foot_is_put_forward(stance: Side) -> None:
+    # Putting the foot forward, where it hangs lower than the other, and taking it back lowers and lifts the hips, too.
+    forward = Figure(stance, flexion_deg=20.0, rise=-0.05, aside=0.1)
+    deep = replace(forward, flexion_deg=50.0, rise=-0.15)
+    once = [(0.0, forward), (1.0, deep), (2.0, forward), (2.4, forward)]
+    track = perform(on_both(2.0), [(0.0, Figure(stance)), (0.5, forward), (1.5, forward)], once, once, on_both(2.0))
+    trial = only_trial(read_motion(track, task="forward_step_down"))
+    assert_allclose(bottoms_s(trial), [4.5, 6.9], atol=0.05)
+    assert_allclose([rep.start_s for rep in trial.repetitions], [3.5, 5.9], atol=0.3)
+    assert_allclose([rep.end_s for rep in trial.repetitions], [5.5, 7.9], atol=0.3)
+
+
 @pytest.mark.parametrize("first", SIDES)
 def test_a_foot_still_held_forward_after_one_leg_is_not_the_quiet_stance_of_the_other(first: Side) -> None:
     second = other_side(first)
