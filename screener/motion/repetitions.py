@@ -52,12 +52,12 @@ ELSEWHERE = 0.08
 
 # Feet at one level (part of leg length) that both stay put, side by side, with the hips between them: the person stands
 # on both. Ankles nearer to each other than this belong to feet of which one is before the other [two feet touch at
-# about 0.1]; hips nearer to one foot than this part of the way to the other are over that foot: nobody can stand on
-# one leg otherwise.
+# about 0.1]; hips nearer to one foot than this part of the way to the other are over that foot, which bears twice what
+# the other does: who squats on both keeps them in the middle, and nobody can stand on one leg otherwise.
 _LEVEL = 0.06
 _BOTH_STILL = 0.05
 _SIDE_BY_SIDE = 0.12
-_OVER_FOOT = 0.25
+_OVER_FOOT = 1 / 3
 
 # A body is up where no more than this part of the dip is left: a tenth is above what hips sway while standing.
 _UP = 0.1

@@ -253,14 +253,30 @@ def _trial(
 
 def _stood_on(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> StanceSide:
     """The leg that a set is done on; unknown where neither the feet's heights, nor a foot that is lifted, nor more than
-    half of its repetitions tell it."""
+    half of its repetitions, nor where the hips are tell it."""
     repetitions = _no_swaying(members)
     if task in ("forward_step_down", "lateral_step_down") and (higher := _higher(joints, repetitions)) is not None:
         return higher
     if (left_standing := _left_standing(joints, members, after_s)) is not None:
         return left_standing
     told = [dip.stance_side for dip in repetitions]
-    return next((side for side in _SIDES if 2 * told.count(side) > len(told)), "unknown")
+    return next((side for side in _SIDES if 2 * told.count(side) > len(told)), _under_hips(joints, repetitions))
+
+
+# Who stands on one leg has the hips over its foot. Where they are this much (part of leg length) nearer to one foot
+# than to the other, across and in the median of a repetition, it was the stance foot in 99 of 101 rendered films.
+_NEARER = 0.06
+
+
+def _under_hips(joints: Joints, members: list[Dip]) -> StanceSide:
+    """The foot that the hips are over during a set; unknown where they are between the two, or those are in line."""
+    off = {side: joints.middle("hip")[:, 0] - joints.of(side, "ankle")[:, 0] for side in _SIDES}
+    nearer_left = (np.abs(off["right"]) - np.abs(off["left"])) / joints.leg_px
+    within = [(joints.times_s >= dip.start_s) & (joints.times_s <= dip.end_s) for dip in members]
+    nearer = float(np.mean([_median(nearer_left[rows]) for rows in within]))
+    if not abs(nearer) > _NEARER:
+        return "unknown"
+    return "left" if nearer > 0 else "right"
 
 
 def _higher(joints: Joints, members: list[Dip]) -> Side | None:
