@@ -243,7 +243,8 @@ def _trial(
         # Its free foot hangs beside the step, level with the other perhaps, but with nothing to stand on.
         quiet = QuietStance(quiet.start_s, quiet.end_s, "single_leg")
     repetitions = tuple(
-        _repetition(joints, signals, dip, index, chosen, stance, closer) for index, dip in enumerate(members, start=1)
+        _repetition(joints, signals, dip, index, chosen, stance, closer, too_shallow=_too_shallow(dip, members))
+        for index, dip in enumerate(members, start=1)
     )
     # Sinking too little again and again is swaying, not a set.
     if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
@@ -486,6 +487,8 @@ def _repetition(
     task: Task,
     stance: StanceSide,
     closer: PoseTrack | None,
+    *,
+    too_shallow: bool,
 ) -> Repetition:
     around = signals.window(dip.bottom_s - _AROUND_BOTTOM_S, dip.bottom_s + _AROUND_BOTTOM_S)
     whole = signals.window(dip.start_s, dip.end_s)
@@ -501,16 +504,27 @@ def _repetition(
         reason = "out of frame"
     elif not np.isfinite(flexion) or _median(signals.stance_visibility[around]) < _VISIBLE:
         reason = "bottom not visible"
-    elif _flexion_from_sinking_deg(dip) < _SHALLOWEST_DEG:
+    elif too_shallow:
         reason = _TOO_SHALLOW
     elif touched:
         reason = _TOUCHED_DOWN
     return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
 
 
+# How far off that is which the hips' sinking says of the knee's flexion: in 87 repetitions of less than 65° (rendered
+# films). The length of the leg in the picture, at whose end the other leg pulls, is 7.7° off.
+_SINKING_OFF_DEG = 4.6
+
+
+def _too_shallow(dip: Dip, members: list[Dip]) -> bool:
+    """Whether a dip is no repetition: beside one that is deep enough, another that is no swaying is taken for too
+    shallow only where it is so by more than its flexion may be off."""
+    repeats = dip in _no_swaying(members) and max(map(_flexion_from_sinking_deg, members)) >= _SHALLOWEST_DEG
+    return _flexion_from_sinking_deg(dip) < _SHALLOWEST_DEG - (_SINKING_OFF_DEG if repeats else 0.0)
+
+
 def _flexion_from_sinking_deg(dip: Dip) -> float:
-    """Knee flexion from how far the hips sank: 4.6° off in 87 repetitions of less than 65° (rendered films), where the
-    length of the leg in the picture, at whose end the other leg pulls, is 7.7° off."""
+    """Knee flexion from how far the hips sank."""
     return float(flexion_from_limb_ratio_deg(1 - dip.depth))
 
 

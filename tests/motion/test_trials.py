@@ -220,6 +220,19 @@ def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason
     assert touched == [0, int(reason == "foot touched down"), 0]
 
 
+def test_beside_a_deep_enough_repetition_another_is_left_out_only_where_it_is_surely_too_shallow() -> None:
+    how = {"drop_deg": 0.0, "fppa_deg": 0.0}
+    before = [on_both(2.0), lift("left")]
+    for deg, other_deg, reasons in (
+        (28.0, 40.0, [None, None]),  # may well be one of 30°
+        (24.0, 34.0, ["too shallow", None]),
+        (28.0, 60.0, ["too shallow", None]),  # swaying, beside such a one
+        (28.0, 28.0, ["too shallow"] * 2),
+    ):
+        motion = read_motion(perform(*before, squat("left", deg, **how), squat("left", other_deg, **how)))
+        assert why_not(motion) == reasons
+
+
 def test_of_two_readings_of_one_movement_the_one_that_knows_its_foot_stands() -> None:
     # Over the free foot, which swings level with the other, the hips sink deeper.
     top = Figure("left", rise=0.02, aside=0.17)
