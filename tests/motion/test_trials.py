@@ -610,6 +610,17 @@ def test_where_the_picture_is_in_doubt_the_free_foot_tells() -> None:
     assert only_trial(read_motion(track, closer=told_by_feet(track, 0.98, 0.01, 0.01))).task == "single_leg_squat"
 
 
+def test_where_the_picture_is_in_doubt_both_it_and_the_free_foot_are_heard() -> None:
+    # The free foot goes below the other: forward, as it looks, but a foot beside a step or held low may look so, too.
+    track = perform(on_both(2.0), step_down("left", times=3), noise_px=0.5)
+    for shares, task in (
+        ((0.75, 0.12, 0.13), "single_leg_squat"),
+        ((0.45, 0.16, 0.39), "lateral_step_down"),
+        ((0.45, 0.30, 0.25), "forward_step_down"),
+    ):
+        assert only_trial(read_motion(track, closer=told_by_feet(track, *shares))).task == task
+
+
 def test_one_picture_that_is_wrong_is_outvoted() -> None:
     track = perform(squats_on("left"), noise_px=0.5)
     closer = told_by_feet(track, 0.97, 0.02, 0.01)
