@@ -480,9 +480,10 @@ _TOO_SHALLOW = "too shallow"
 _LEG_UNTOLD = "which leg was stood on could not be told; say it with --side"
 # Why a squat is not counted whose free foot came to the floor; in a step-down it is meant to.
 _TOUCHED_DOWN = "foot touched down"
-#: Why a repetition is not counted where a closer look may say otherwise: it sees a step under the feet, or the free
-#: foot in the air.
-OVERTURNED_BY_A_CLOSER_LOOK = (_LEG_UNTOLD, _TOUCHED_DOWN)
+_NOT_VISIBLE = "bottom not visible"
+#: Why a repetition is not counted where a closer look may say otherwise: it sees a step under the feet, the free foot
+#: in the air, or the stance leg.
+OVERTURNED_BY_A_CLOSER_LOOK = (_LEG_UNTOLD, _TOUCHED_DOWN, _NOT_VISIBLE)
 
 
 def _repetition(
@@ -508,8 +509,10 @@ def _repetition(
         reason = _LEG_UNTOLD
     elif _out_of_frame(joints, stance, whole):
         reason = "out of frame"
-    elif not np.isfinite(flexion) or _median(signals.stance_visibility[around]) < _VISIBLE:
-        reason = "bottom not visible"
+    elif not np.isfinite(flexion) or not (
+        _median(signals.stance_visibility[around]) >= _VISIBLE or _seen_closely(closer, stance, dip.bottom_s)
+    ):
+        reason = _NOT_VISIBLE
     elif too_shallow:
         reason = _TOO_SHALLOW
     elif touched:
@@ -577,6 +580,16 @@ def _seen_aloft(joints: Joints, closer: PoseTrack | None, stance: StanceSide, st
     )
     leg_px = np.interp(closer.times_s[window], joints.times_s, joints.leg_px)
     return _median(100 * (ankle - free_ankle) / leg_px) >= _ON_FLOOR_PCT
+
+
+def _seen_closely(closer: PoseTrack | None, stance: StanceSide, at_s: float) -> bool:
+    """Whether a closer look sees knee and ankle of the stance leg about a time, where the first only guesses them."""
+    if closer is None or stance == "unknown":
+        return False
+    around = slice(*np.searchsorted(closer.times_s, [at_s - _AROUND_BOTTOM_S - 1e-6, at_s + _AROUND_BOTTOM_S + 1e-6]))
+    leg = [Landmark[f"{stance}_{name}".upper()] for name in ("knee", "ankle")]
+    seen = closer.visibility[around][closer.found[around]][:, leg].min(axis=1)
+    return bool(_median(seen.astype(np.float64)) >= _VISIBLE)
 
 
 def _stays(times_s: NDArray[np.float64], rise: NDArray[np.float64]) -> bool:

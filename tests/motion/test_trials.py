@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from screener.measures.reading import instants_to_read
 from screener.motion import Motion, Trial, read_motion
 from screener.motion.repetitions import find_dips, same_movement
 from screener.motion.signals import Joints
@@ -327,6 +328,21 @@ def test_a_bottom_that_is_not_seen_does_not_count() -> None:
     # It is the bottom that counts, and the stance leg.
     for start_s, end_s, landmark in ((5.2, 5.7, Landmark.LEFT_KNEE), (6.1, 6.7, Landmark.RIGHT_KNEE)):
         assert why_not(read_motion(hidden(perform(squats_on("left")), start_s, end_s, landmark))) == [None] * 3
+
+
+def test_a_bottom_that_only_a_closer_look_sees_counts() -> None:
+    plain = perform(squats_on("left"))
+    track = hidden(plain, 6.1, 6.7, Landmark.LEFT_KNEE)
+    at_bottom = (plain.times_s > 6.35) & (plain.times_s < 6.45)
+    for closer, why in (
+        (plain.only(at_bottom), None),
+        (hidden(plain, 6.1, 6.7, Landmark.LEFT_ANKLE).only(at_bottom), "bottom not visible"),
+        (plain.only(plain.times_s < 6.0), "bottom not visible"),
+    ):
+        assert why_not(read_motion(track, closer=closer)) == [None, why, None]
+    # So it is looked at closely, too.
+    first = read_motion(track)
+    assert any(abs(at - first.trials[0].repetitions[1].bottom_s) < 0.05 for at in instants_to_read(first.trials[0]))
 
 
 def test_a_foot_that_stays_is_the_stance_foot_even_when_the_other_hangs_still() -> None:
