@@ -38,7 +38,7 @@ class Settings:
     """What a person can say about a recording. Everything has a default that works.
 
     Attributes:
-        task: None lets what is under the feet tell, and where that does not say, the free foot.
+        task: None lets what is under the feet tell, and where that is in doubt, the free foot, too.
         side: the stance side; None lets the foot that stays tell.
         mirrored: the recording is a mirror image (a selfie view); it is turned back once, on the way in.
         second_look: look again, with the heavy model, at the frames where numbers are read.

@@ -52,12 +52,12 @@ ELSEWHERE = 0.08
 
 # Feet at one level (part of leg length) that both stay put, side by side, with the hips between them: the person stands
 # on both. Ankles nearer to each other than this belong to feet of which one is before the other [two feet touch at
-# about 0.1]; hips nearer to one foot than this part of the way to the other are over that foot: nobody can stand on
-# one leg otherwise.
+# about 0.1]; hips nearer to one foot than this part of the way to the other are over that foot, which bears twice what
+# the other does: who squats on both keeps them in the middle, and nobody can stand on one leg otherwise.
 _LEVEL = 0.06
 _BOTH_STILL = 0.05
 _SIDE_BY_SIDE = 0.12
-_OVER_FOOT = 0.25
+_OVER_FOOT = 1 / 3
 
 # A body is up where no more than this part of the dip is left: a tenth is above what hips sway while standing.
 _UP = 0.1
@@ -140,8 +140,8 @@ def dips_over(joints: Joints, stance: Side) -> list[Dip]:
 
 
 def same_movement(one: Dip, other: Dip) -> bool:
-    """Whether two dips are one sinking of the hips, measured over either foot."""
-    return other.bottom_s < one.end_s and one.bottom_s > other.start_s
+    """Whether two dips are one sinking of the hips, measured over either foot: the bottom of each lies in the other."""
+    return one.start_s < other.bottom_s < one.end_s and other.start_s < one.bottom_s < other.end_s
 
 
 _SIDES: tuple[Side, Side] = ("left", "right")
@@ -199,10 +199,12 @@ def _dip(
     top = max(signal[left], signal[right])
     depth = float(signal[peak] - top)
     free = other_side(stance)
-    heights = joints.of(stance, "ankle")[offset:, 1] - joints.of(free, "ankle")[offset:, 1]
-    aloft = heights > _LEVEL * joints.leg_px[offset:]
-    start = _leave(times_s, signal, aloft, peak, left)
-    end = _leave(times_s, signal, aloft, peak, right)
+    from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
+    aloft = -from_stance[:, 1] > _LEVEL
+    # A foot that reaches down from a step is in the air, too, and not above the other: it is not where it stood.
+    away = [np.hypot(*(from_stance - from_stance[base]).T) > ELSEWHERE for base in (left, right)]
+    start = _leave(times_s, signal, aloft, away[0], peak, left)
+    end = _leave(times_s, signal, aloft, away[1], peak, right)
     bottom_s = _vertex(times_s, signal, peak, signal[peak] - 0.2 * depth)
 
     near = slice(
@@ -221,8 +223,6 @@ def _dip(
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
     aside = abs(float(joints.of(free, "knee")[at, 0] - joints.of(stance, "knee")[at, 0]) / float(joints.leg_px[at]))
-    from_stance = (joints.of(free, "ankle") - joints.of(stance, "ankle"))[offset:] / joints.leg_px[offset:, None]
-    elsewhere = float(np.hypot(*(from_stance[right] - from_stance[left])))
     hips = float(joints.middle("hip")[at, 0] - joints.of(stance, "ankle")[at, 0]) / float(joints.leg_px[at])
     wide = abs(float(apart[0])) >= _SIDE_BY_SIDE
     over = hips / float(apart[0]) if wide else np.nan  # 0: over this foot, 1: over the other
@@ -247,7 +247,7 @@ def _dip(
         both_feet,
         rise,
         aside,
-        bool(aloft[left] != aloft[right]) or elsewhere > ELSEWHERE,
+        bool(aloft[left] != aloft[right] or away[0][right]),
     )
 
 
@@ -257,7 +257,12 @@ def _stiller(moved: float, other: float) -> bool:
 
 
 def _leave(
-    times_s: NDArray[np.float64], signal: NDArray[np.float64], aloft: NDArray[np.bool_], peak: int, base: int
+    times_s: NDArray[np.float64],
+    signal: NDArray[np.float64],
+    aloft: NDArray[np.bool_],
+    away: NDArray[np.bool_],
+    peak: int,
+    base: int,
 ) -> int:
     """The frame at which the body leaves its upper position, or is back in it, on the side of `base`.
 
@@ -272,7 +277,7 @@ def _leave(
     beyond = np.abs(times_s[: len(signal)] - times_s[base]) <= _LIFTING_S
     beyond[peak:base:step] = False
     on_both = not aloft[: len(signal)][beyond].all()
-    there = (up <= _UP) | (rests & aloft[way] & on_both)
+    there = (up <= _UP) | (rests & (aloft | away)[way] & on_both)
     return int(way[np.argmax(there)])
 
 

@@ -187,9 +187,10 @@ class PoseEstimator:
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
             number = int(frame.time_s / _VIEW_S)
             view = _VIEWS[number % len(_VIEWS)]
-            row = self.mirror_averaged(rgb, *view)
-            if row is not None and not _same_body(row, expected):
-                row = None
+            row = self._expected_in(rgb, expected, view)
+            if row is None and rgb is not frame.rgb:
+                # In poor light the detector may be led astray by the grey about the box.
+                row = self._expected_in(frame.rgb, expected, view)
             found, shares = None, np.full(len(TASKS), np.nan)
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
@@ -214,6 +215,13 @@ class PoseEstimator:
     def count_people(self, rgb: NDArray[np.uint8]) -> int:
         """How many people one picture shows, of four at most. Costs as much as several frames of tracking."""
         return len(_distinct(self._people_alone(rgb, _CANDIDATES)))
+
+    def _expected_in(
+        self, rgb: NDArray[np.uint8], expected_px: NDArray[np.float32], view: tuple[float, float]
+    ) -> NDArray[np.float32] | None:
+        """What a picture, turned and scaled so, shows of the person expected there; None where it shows others."""
+        row = self.mirror_averaged(rgb, *view)
+        return row if row is not None and _same_body(row, expected_px) else None
 
     def mirror_averaged(
         self, rgb: NDArray[np.uint8], turned_deg: float = 0.0, zoom: float = 1.0

@@ -9,8 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from screener.measures.reading import instants_to_read
 from screener.motion import Motion, Trial, read_motion
-from screener.motion.repetitions import find_dips
+from screener.motion.repetitions import find_dips, same_movement
 from screener.motion.signals import Joints
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, Task, other_side
@@ -169,6 +170,19 @@ def test_standing_a_little_lower_before_a_foot_is_put_forward_is_no_repetition(s
     assert_allclose(bottoms_s(trial), [6.5, 8.9, 11.3], atol=0.1)
 
 
+@pytest.mark.parametrize("stance", SIDES)
+def test_a_repetition_begins_where_the_body_rests_once_the_foot_is_put_forward(stance: Side) -> None:
+    # Putting the foot forward, where it hangs lower than the other, and taking it back lowers and lifts the hips, too.
+    forward = Figure(stance, flexion_deg=20.0, rise=-0.05, aside=0.1)
+    deep = replace(forward, flexion_deg=50.0, rise=-0.15)
+    once = [(0.0, forward), (1.0, deep), (2.0, forward), (2.4, forward)]
+    track = perform(on_both(2.0), [(0.0, Figure(stance)), (0.5, forward), (1.5, forward)], once, once, on_both(2.0))
+    trial = only_trial(read_motion(track, task="forward_step_down"))
+    assert_allclose(bottoms_s(trial), [4.5, 6.9], atol=0.05)
+    assert_allclose([rep.start_s for rep in trial.repetitions], [3.5, 5.9], atol=0.3)
+    assert_allclose([rep.end_s for rep in trial.repetitions], [5.5, 7.9], atol=0.3)
+
+
 @pytest.mark.parametrize("first", SIDES)
 def test_a_foot_still_held_forward_after_one_leg_is_not_the_quiet_stance_of_the_other(first: Side) -> None:
     second = other_side(first)
@@ -207,12 +221,34 @@ def test_a_repetition_that_does_not_count_says_why(how: dict[str, float], reason
     assert touched == [0, int(reason == "foot touched down"), 0]
 
 
+def test_beside_a_deep_enough_repetition_another_is_left_out_only_where_it_is_surely_too_shallow() -> None:
+    how = {"drop_deg": 0.0, "fppa_deg": 0.0}
+    before = [on_both(2.0), lift("left")]
+    for deg, other_deg, reasons in (
+        (28.0, 40.0, [None, None]),  # may well be one of 30°
+        (24.0, 34.0, ["too shallow", None]),
+        (28.0, 60.0, ["too shallow", None]),  # swaying, beside such a one
+        (28.0, 28.0, ["too shallow"] * 2),
+    ):
+        motion = read_motion(perform(*before, squat("left", deg, **how), squat("left", other_deg, **how)))
+        assert why_not(motion) == reasons
+
+
 def test_of_two_readings_of_one_movement_the_one_that_knows_its_foot_stands() -> None:
     # Over the free foot, which swings level with the other, the hips sink deeper.
     top = Figure("left", rise=0.02, aside=0.17)
     once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=0.05, aside=0.25)), (2.0, top), (2.4, top)]
     dips = find_dips(Joints.from_track(perform([(0.0, top), (2.0, top)], once, once)))
     assert [(dip.stance_side, dip.both_feet) for dip in dips] == [("left", False)] * 2
+
+
+def test_two_dips_are_one_movement_only_where_they_lie_in_one_another() -> None:
+    earlier, later = find_dips(Joints.from_track(perform(on_both(2.0), lift("left"), squat("left", times=2))))
+    assert not same_movement(earlier, later)
+    assert not same_movement(later, earlier)
+    longer = replace(earlier, start_s=earlier.start_s - 1.0, bottom_s=earlier.bottom_s + 0.1)
+    assert same_movement(longer, earlier)
+    assert same_movement(earlier, longer)
 
 
 def low_in_front(heights: dict[float, float], held: float) -> list[Step]:
@@ -292,6 +328,21 @@ def test_a_bottom_that_is_not_seen_does_not_count() -> None:
     # It is the bottom that counts, and the stance leg.
     for start_s, end_s, landmark in ((5.2, 5.7, Landmark.LEFT_KNEE), (6.1, 6.7, Landmark.RIGHT_KNEE)):
         assert why_not(read_motion(hidden(perform(squats_on("left")), start_s, end_s, landmark))) == [None] * 3
+
+
+def test_a_bottom_that_only_a_closer_look_sees_counts() -> None:
+    plain = perform(squats_on("left"))
+    track = hidden(plain, 6.1, 6.7, Landmark.LEFT_KNEE)
+    at_bottom = (plain.times_s > 6.35) & (plain.times_s < 6.45)
+    for closer, why in (
+        (plain.only(at_bottom), None),
+        (hidden(plain, 6.1, 6.7, Landmark.LEFT_ANKLE).only(at_bottom), "bottom not visible"),
+        (plain.only(plain.times_s < 6.0), "bottom not visible"),
+    ):
+        assert why_not(read_motion(track, closer=closer)) == [None, why, None]
+    # So it is looked at closely, too.
+    first = read_motion(track)
+    assert any(abs(at - first.trials[0].repetitions[1].bottom_s) < 0.05 for at in instants_to_read(first.trials[0]))
 
 
 def test_a_foot_that_stays_is_the_stance_foot_even_when_the_other_hangs_still() -> None:
@@ -422,9 +473,20 @@ def test_a_leg_is_told_by_more_than_half_of_its_repetitions(told: list[bool], si
 
 
 @pytest.mark.parametrize("stance", SIDES)
+def test_who_squats_with_the_hips_over_one_foot_stands_on_it(stance: Side) -> None:
+    # Held low, a foot beside the other, or crossed behind it, looks as if it stood there.
+    for low in ({"rise": 0.04, "aside": 0.32}, {"rise": 0.01, "aside": -0.1}):
+        still = {"fppa_deg": 0.0, "drop_deg": 0.0, "lean_deg": 0.0}
+        track = perform(squat(stance, times=2, **still, **low), noise_px=0.3)
+        motion = read_motion(track, task="single_leg_squat")
+        assert only_trial(motion).stance_side == stance
+        assert why_not(motion) == [None] * 2
+
+
+@pytest.mark.parametrize("stance", SIDES)
 def test_between_the_lifting_of_a_foot_and_its_setting_down_nobody_squats_on_both(stance: Side) -> None:
-    # The foot is held low and nearly beside the other: in the first squat as one that is stood on.
-    low, higher = {"rise": 0.055, "aside": 0.14}, {"rise": 0.075, "aside": 0.14}
+    # The foot is held low and a little further aside: in the first squat as one that is stood on.
+    low, higher = {"rise": 0.055, "aside": 0.27}, {"rise": 0.075, "aside": 0.27}
     held = Figure(stance, **low)
     lifted = [(0.0, Figure(stance)), (0.5, held), (1.5, held)]
     put_down = [(0.0, Figure(stance)), (1.0, Figure(stance))]
@@ -562,6 +624,17 @@ def test_where_the_picture_is_in_doubt_the_free_foot_tells() -> None:
     for closer in (None, track.only(track.times_s < 0), told_by_feet(track, 0.6, 0.3, 0.1), track):
         assert only_trial(read_motion(track, closer=closer)).task == "forward_step_down"
     assert only_trial(read_motion(track, closer=told_by_feet(track, 0.98, 0.01, 0.01))).task == "single_leg_squat"
+
+
+def test_where_the_picture_is_in_doubt_both_it_and_the_free_foot_are_heard() -> None:
+    # The free foot goes below the other: forward, as it looks, but a foot beside a step or held low may look so, too.
+    track = perform(on_both(2.0), step_down("left", times=3), noise_px=0.5)
+    for shares, task in (
+        ((0.75, 0.12, 0.13), "single_leg_squat"),
+        ((0.45, 0.16, 0.39), "lateral_step_down"),
+        ((0.45, 0.30, 0.25), "forward_step_down"),
+    ):
+        assert only_trial(read_motion(track, closer=told_by_feet(track, *shares))).task == task
 
 
 def test_one_picture_that_is_wrong_is_outvoted() -> None:

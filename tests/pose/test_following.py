@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 
 from screener import Screening, screen
 from screener.measures import Measurement
@@ -85,5 +86,22 @@ def test_a_close_look_at_a_body_of_another_height_is_left_out(screened: Callable
         for taller, seen in ((1.0, True), (1.1, True), (1.6, False)):
             stretched = middle + (first.image_px - middle) * np.array([1.0, taller], dtype=np.float32)
             near = replace(first, image_px=stretched.astype(np.float32))
+            look = estimator.look_closely(source.read_windows([(1.0, 1.0)]), near)
+            assert look.found.tolist() == [seen]
+
+
+def test_where_the_grey_about_the_box_leads_astray_the_whole_picture_is_looked_at(
+    screened: Callable[[str], Screening], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = screened(FOLLOWED).looks[0]
+    looks_again = PoseEstimator.mirror_averaged
+
+    def astray(estimator: PoseEstimator, rgb: Picture, *view: float) -> NDArray[np.float32] | None:
+        return None if (rgb[0, 0] == 127).all() else looks_again(estimator, rgb, *view)
+
+    monkeypatch.setattr(PoseEstimator, "mirror_averaged", astray)
+    elsewhere = replace(first, image_px=first.image_px + np.float32(200.0))
+    with PoseEstimator("heavy") as estimator, open_video(clip_named(FOLLOWED)) as source:
+        for near, seen in ((first, True), (elsewhere, False)):
             look = estimator.look_closely(source.read_windows([(1.0, 1.0)]), near)
             assert look.found.tolist() == [seen]
