@@ -31,12 +31,13 @@ LEFT_THEN_RIGHT = "squats_left_then_right"
 
 def with_an_excluded_repetition(screening: Screening, subject: str | None = None) -> Screening:
     """The same recording, had knees and ankles not been visible at its second bottom."""
-    first, *further = screening.looks
-    hidden = abs(first.times_s - screening.trials[0].repetitions[1].bottom_s) < 0.3
-    visibility = first.visibility.copy()
-    visibility[hidden] = 0.1
-    settings = Settings(subject=Subject(subject))
-    return screen_track((replace(first, visibility=visibility), *further), settings)
+    bottom_s = screening.trials[0].repetitions[1].bottom_s
+
+    def unseen(look: PoseTrack) -> PoseTrack:
+        hidden = abs(look.times_s - bottom_s) < 0.3
+        return replace(look, visibility=np.where(hidden[:, None], np.float32(0.1), look.visibility))
+
+    return screen_track(tuple(unseen(look) for look in screening.looks), Settings(subject=Subject(subject)))
 
 
 def with_nobody(screening: Screening) -> Screening:
