@@ -162,7 +162,7 @@ def test_however_it_is_stored_the_answer_is_the_same(
     assert trial.task == original.task
     assert [rep.excluded_because for rep in trial.repetitions] == [None, None, None]
     assert value(plain(stored)) == pytest.approx(value(plain(screened(name))), abs=within_deg)
-    # The corrector's FPPA is spread as widely as truths are, by a ninth (docs/accuracy.md), and with it what coding does.
+    # The corrector's FPPA is spread as truths are, by a ninth (docs/accuracy.md), and with it what coding does.
     assert value(trial) == pytest.approx(value(original), abs=1.12 * within_deg)
     # A repetition alone shares less of its error with the others; its interval holds that.
     for mine, theirs in zip(readings(trial), readings(original), strict=True):
