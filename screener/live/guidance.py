@@ -57,7 +57,7 @@ _SOFT_AFTER_S = 12.0  # advice that is not followed for so long no longer holds 
 # Enough repetitions of one leg for a middle value, where a person stops early (the protocols ask for 3 to 5).
 _FEWEST = 3
 
-# What `screen()` calls a repetition (motion.trials): 30° of knee flexion or more, 0.8 s or more, no touch-down.
+# What `screen()` calls a repetition (motion.counting): 30° of knee flexion or more, 0.8 s or more, no touch-down.
 _SHALLOWEST_DEG = 30.0
 _FASTEST_S = 0.8
 # What is asked for, with no number told: the protocols' 45 to 60° (live reading is ±10°), and about two seconds.
@@ -72,7 +72,7 @@ _SEEN_OF_DIP = 0.65
 # Hips that seem to sink for less than this are a foot that leaves the floor, or a frame's noise: nobody bends so fast.
 _BLIP_S = 0.2
 # One foot is in the air where its ankle is this much higher than on both feet; on the floor below the second, for as
-# long as makes a touch-down in the result (screener/motion/trials.py).
+# long as makes a touch-down in the result (screener/motion/counting.py).
 _LIFTED = 0.06
 _ON_FLOOR = 0.03
 _TOUCH_S = 0.15

@@ -1,4 +1,4 @@
-"""Finding repetitions: where a body sinks over one still foot and rises again, and which of them count."""
+"""Finding repetitions: where a body sinks over one still foot and rises again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screener.motion.filtering import fill_gaps
 from screener.motion.signals import Joints
 from screener.terms import Side, StanceSide, Task, other_side
 
-__all__ = ["ALOFT", "ELSEWHERE", "Dip", "dips_over", "find_dips", "same_movement"]
+__all__ = ["ALOFT", "ELSEWHERE", "Dip", "dips_over", "find_dips", "no_swaying", "same_movement"]
 
 # How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
 _SMALLEST_DIP = 0.022
@@ -58,6 +58,9 @@ _LEVEL = 0.06
 _BOTH_STILL = 0.05
 _SIDE_BY_SIDE = 0.12
 _OVER_FOOT = 1 / 3
+
+# Less deep than this part of the deepest repetition is swaying [judgement: under half, with room for a set's first].
+_SWAY_PART = 0.4
 
 # A body is up where no more than this part of the dip is left: a tenth is above what hips sway while standing.
 _UP = 0.1
@@ -137,6 +140,12 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
 def dips_over(joints: Joints, stance: Side) -> list[Dip]:
     """Every sinking of the hips over a foot of which it is known that it is stood on, in order of time."""
     return [replace(dip, stance_side=stance) for dip in _dips_over(joints, stance, stance, known=True)]
+
+
+def no_swaying(members: list[Dip]) -> list[Dip]:
+    """The dips that are more than swaying, which sinks the hips a little too."""
+    deepest = max(dip.depth for dip in members)
+    return [dip for dip in members if dip.depth >= _SWAY_PART * deepest]
 
 
 def same_movement(one: Dip, other: Dip) -> bool:

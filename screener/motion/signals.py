@@ -18,7 +18,7 @@ from screener.motion.filtering import smooth
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, other_side
 
-__all__ = ["Joints", "StanceSignals", "compute_stance_signals"]
+__all__ = ["Joints", "StanceSignals", "compute_stance_signals", "finite_median"]
 
 _Values = NDArray[np.float64]
 
@@ -145,11 +145,11 @@ def compute_stance_signals(joints: Joints, stance: Side, standing: slice) -> Sta
     mid_hip, mid_shoulder = joints.middle("hip"), joints.middle("shoulder")
 
     # The direction of the midline in the picture; it holds from the front and from behind.
-    medial = float(np.sign(_median(free_hip[:, 0] - hip[:, 0]))) or 1.0
+    medial = float(np.sign(finite_median(free_hip[:, 0] - hip[:, 0]))) or 1.0
 
-    leg_px = _median(np.linalg.norm(hip - ankle, axis=1)[standing])
-    thigh_px = _median(np.linalg.norm(hip - knee, axis=1)[standing])
-    shank_px = _median(np.linalg.norm(knee - ankle, axis=1)[standing])
+    leg_px = finite_median(np.linalg.norm(hip - ankle, axis=1)[standing])
+    thigh_px = finite_median(np.linalg.norm(hip - knee, axis=1)[standing])
+    shank_px = finite_median(np.linalg.norm(knee - ankle, axis=1)[standing])
     visibility = joints.visibility[:, [Landmark[f"{stance}_{name}".upper()] for name in ("knee", "ankle")]]
 
     return StanceSignals(
@@ -169,6 +169,7 @@ def compute_stance_signals(joints: Joints, stance: Side, standing: slice) -> Sta
     )
 
 
-def _median(values: _Values) -> float:
+def finite_median(values: _Values) -> float:
+    """The median of the values that are finite; NaN where none is."""
     good = values[np.isfinite(values)]
     return float(np.median(good)) if len(good) else float("nan")

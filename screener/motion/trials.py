@@ -9,30 +9,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.motion.angles import flexion_from_limb_ratio_deg
-from screener.motion.repetitions import ALOFT, ELSEWHERE, Dip, dips_over, find_dips, same_movement
-from screener.motion.signals import Joints, StanceSignals, compute_stance_signals
+from screener.motion.counting import TOO_SHALLOW, TOUCHED_DOWN, Repetition, judged
+from screener.motion.repetitions import ALOFT, ELSEWHERE, Dip, dips_over, find_dips, no_swaying, same_movement
+from screener.motion.signals import Joints, StanceSignals, compute_stance_signals, finite_median
 from screener.motion.view import CameraView, assess_view, with_yaw
-from screener.pose import Landmark, PoseTrack
+from screener.pose import PoseTrack
 from screener.terms import TASKS, QuietStance, Side, StanceSide, Task, other_side
 
-__all__ = ["OVERTURNED_BY_A_CLOSER_LOOK", "Motion", "Repetition", "Trial", "read_motion", "seen_from"]
+__all__ = ["Motion", "Trial", "read_motion", "seen_from"]
 
 # A set is over after this long without a repetition.
 _SET_PAUSE_S = 8.0
-
-# Shallower than this is not a repetition of these tests [judgement: the protocols ask for 45–60°].
-_SHALLOWEST_DEG = 30.0
-
-# One repetition in two seconds is the protocol's pace; faster than this the frames around the bottom are too few.
-_FASTEST_S = 0.8
 
 # How long, and how still (part of leg length), a quiet stance must be.
 _QUIET_S = 0.5
 _QUIET_MOVES = 0.02
 _QUIET_WITHIN_S = 15.0
-# Less deep than this part of the deepest repetition is swaying [judgement: under half, with room for a set's first].
-_SWAY_PART = 0.4
 _FEET_LEVEL_PCT = 6.0
 # After the last repetition of one leg the foot is still in the air, low in front of a step as if it stood, and is down
 # only by then [1.2 s in the sample clips].
@@ -41,32 +33,10 @@ _FOOT_DOWN_S = 1.5
 # 0.016, and the lowest lifting seen moved it by 0.026 (rendered films).
 _SAME_PLACE = 0.02
 
-# The frames around a bottom that a reading rests on.
-_AROUND_BOTTOM_S = 0.1
-
-_VISIBLE = 0.5
-
 # Where the pose model swapped left and right in more than this part of the frames, the naming that prevailed is a
 # narrow vote and may be the wrong one: a real one-leg balance from behind, 28–47 % swapped, came out as seen from
 # the front. Recordings that can be read have under 0.05.
 _MOST_SWAPPED = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Repetition:
-    """One repetition. `excluded_because` is None exactly where `counted` is true.
-
-    `touched_down` counts how often the free foot came to the floor; None in a step-down, which is meant to, and where
-    the foot is so low all the time that it cannot be told.
-    """
-
-    index: int
-    start_s: float
-    bottom_s: float
-    end_s: float
-    counted: bool
-    excluded_because: str | None
-    touched_down: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -243,12 +213,9 @@ def _trial(
     if chosen == "lateral_step_down":
         # Its free foot hangs beside the step, level with the other perhaps, but with nothing to stand on.
         quiet = QuietStance(quiet.start_s, quiet.end_s, "single_leg")
-    repetitions = tuple(
-        _repetition(joints, signals, dip, index, chosen, stance, closer, too_shallow=_too_shallow(dip, members))
-        for index, dip in enumerate(members, start=1)
-    )
+    repetitions = judged(joints, signals, members, chosen, stance, closer)
     # Sinking too little again and again is swaying, not a set.
-    if all(rep.excluded_because == _TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
+    if all(rep.excluded_because == TOO_SHALLOW for rep in repetitions) and len(repetitions) == 1:
         return None
     return Trial(chosen, "given" if task else "detected", stance, quiet, repetitions, signals)
 
@@ -256,7 +223,7 @@ def _trial(
 def _stood_on(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> StanceSide:
     """The leg that a set is done on; unknown where neither the feet's heights, nor a foot that is lifted, nor more than
     half of its repetitions, nor where the hips are tell it."""
-    repetitions = _no_swaying(members)
+    repetitions = no_swaying(members)
     if task in ("forward_step_down", "lateral_step_down") and (higher := _higher(joints, repetitions)) is not None:
         return higher
     if (left_standing := _left_standing(joints, members, after_s)) is not None:
@@ -275,7 +242,7 @@ def _under_hips(joints: Joints, members: list[Dip]) -> StanceSide:
     off = {side: joints.middle("hip")[:, 0] - joints.of(side, "ankle")[:, 0] for side in _SIDES}
     nearer_left = (np.abs(off["right"]) - np.abs(off["left"])) / joints.leg_px
     within = [(joints.times_s >= dip.start_s) & (joints.times_s <= dip.end_s) for dip in members]
-    nearer = float(np.mean([_median(nearer_left[rows]) for rows in within]))
+    nearer = float(np.mean([finite_median(nearer_left[rows]) for rows in within]))
     if not abs(nearer) > _NEARER:
         return "unknown"
     return "left" if nearer > 0 else "right"
@@ -316,7 +283,7 @@ def _free_from_stance(joints: Joints, stance: Side, start_s: float, end_s: float
     """Where the free ankle is from the stance ankle between two times, `(xy,)`, as part of leg length."""
     window = slice(*np.searchsorted(joints.times_s, [start_s - 1e-6, end_s + 1e-6]))
     apart = joints.of(other_side(stance), "ankle")[window] - joints.of(stance, "ankle")[window]
-    return np.array([_median(axis) for axis in (apart / joints.leg_px[window, None]).T])
+    return np.array([finite_median(axis) for axis in (apart / joints.leg_px[window, None]).T])
 
 
 # Shares that speak for one task this much are believed: they are right in 228 of 230 rendered recordings of people whom
@@ -345,7 +312,7 @@ _FREE_FOOT_GOES = np.array([[0.81, 0.16, 0.03], [0.05, 0.73, 0.22], [0.01, 0.40,
 
 def _told_by_free_foot(members: list[Dip]) -> NDArray[np.float64]:
     """How much where the free foot goes speaks for each of `TASKS`, `(3,)`."""
-    votes = [dip.task for dip in _no_swaying(members)]
+    votes = [dip.task for dip in no_swaying(members)]
     return np.asarray(_FREE_FOOT_GOES[:, TASKS.index(max(sorted(set(votes)), key=votes.count))])
 
 
@@ -394,15 +361,9 @@ def _moved_between_rests(joints: Joints, side: Side, rows: NDArray[np.intp]) -> 
 _SIDES: tuple[Side, Side] = ("left", "right")
 
 
-def _no_swaying(members: list[Dip]) -> list[Dip]:
-    """The dips that are more than swaying, which sinks the hips a little too."""
-    deepest = max(dip.depth for dip in members)
-    return [dip for dip in members if dip.depth >= _SWAY_PART * deepest]
-
-
 def _quiet_stance(joints: Joints, stance: Side, members: list[Dip], after_s: float) -> QuietStance:
     """The stillest stretch before the first repetition, on both feet if there is one; else the top between two."""
-    first = _no_swaying(members)[0].start_s
+    first = no_swaying(members)[0].start_s
     low = max(after_s, first - _QUIET_WITHIN_S)
     before = [
         (start, found)
@@ -476,144 +437,13 @@ def _drift(points: NDArray[np.float64]) -> float:
     return float(np.hypot(*np.ptp(places, axis=0)))
 
 
-_TOO_SHALLOW = "too shallow"
-_LEG_UNTOLD = "which leg was stood on could not be told; say it with --side"
-# Why a squat is not counted whose free foot came to the floor; in a step-down it is meant to.
-_TOUCHED_DOWN = "foot touched down"
-_NOT_VISIBLE = "bottom not visible"
-#: Why a repetition is not counted where a closer look may say otherwise: it sees a step under the feet, the free foot
-#: in the air, or the stance leg.
-OVERTURNED_BY_A_CLOSER_LOOK = (_LEG_UNTOLD, _TOUCHED_DOWN, _NOT_VISIBLE)
-
-
-def _repetition(
-    joints: Joints,
-    signals: StanceSignals,
-    dip: Dip,
-    index: int,
-    task: Task,
-    stance: StanceSide,
-    closer: PoseTrack | None,
-    *,
-    too_shallow: bool,
-) -> Repetition:
-    around = signals.window(dip.bottom_s - _AROUND_BOTTOM_S, dip.bottom_s + _AROUND_BOTTOM_S)
-    whole = signals.window(dip.start_s, dip.end_s)
-    flexion = _median(signals.knee_flexion_deg[around])
-    touched = _touch_downs(joints, signals, dip, stance, closer) if task == "single_leg_squat" else None
-
-    reason: str | None = None
-    if dip.end_s - dip.start_s < _FASTEST_S:
-        reason = "too fast"  # whichever leg it was
-    elif stance == "unknown":
-        reason = _LEG_UNTOLD
-    elif _out_of_frame(joints, stance, whole):
-        reason = "out of frame"
-    elif not np.isfinite(flexion) or not (
-        _median(signals.stance_visibility[around]) >= _VISIBLE or _seen_closely(closer, stance, dip.bottom_s)
-    ):
-        reason = _NOT_VISIBLE
-    elif too_shallow:
-        reason = _TOO_SHALLOW
-    elif touched:
-        reason = _TOUCHED_DOWN
-    return Repetition(index, dip.start_s, dip.bottom_s, dip.end_s, reason is None, reason, touched)
-
-
-# How far off that is which the hips' sinking says of the knee's flexion: in 87 repetitions of less than 65° (rendered
-# films). The length of the leg in the picture, at whose end the other leg pulls, is 7.7° off.
-_SINKING_OFF_DEG = 4.6
-
-
-def _too_shallow(dip: Dip, members: list[Dip]) -> bool:
-    """Whether a dip is no repetition: beside one that is deep enough, another that is no swaying is taken for too
-    shallow only where it is so by more than its flexion may be off."""
-    repeats = dip in _no_swaying(members) and max(map(_flexion_from_sinking_deg, members)) >= _SHALLOWEST_DEG
-    return _flexion_from_sinking_deg(dip) < _SHALLOWEST_DEG - (_SINKING_OFF_DEG if repeats else 0.0)
-
-
-def _flexion_from_sinking_deg(dip: Dip) -> float:
-    """Knee flexion from how far the hips sank."""
-    return float(flexion_from_limb_ratio_deg(1 - dip.depth))
-
-
-# A free ankle this near the stance ankle's height (% of leg length) that stays there for so long is on the floor. One
-# that is held low in front comes as near, but swings by more while the body sinks [judgement, from rendered films].
-_ON_FLOOR_PCT = 3.0
-_STAYS_PCT = 2.0
-# A foot that is held less than this above there before and after sinks as far with the body, put down or not: of
-# rendered squats held a little lower, one that touched and four that did not looked the same; of those held higher four
-# in five touches are told (docs/accuracy.md).
-_HELD_LOW_PCT = 6.0
-_TOUCH_S = 0.15
-
-
-def _touch_downs(
-    joints: Joints, signals: StanceSignals, dip: Dip, stance: StanceSide, closer: PoseTrack | None
-) -> int | None:
-    """How often the free foot came down to the floor and stayed for a moment, during a squat; not where a closer look
-    has it in the air at that time.
-
-    None where it is nearly as low before and after it, too: a foot held low in front looks as if it stood.
-    """
-    length = dip.end_s - dip.start_s
-    ends = [signals.window(at - _TOUCH_S, at + _TOUCH_S) for at in (dip.start_s, dip.end_s)]
-    if all(_median(signals.free_ankle_rise_pct[end]) < _ON_FLOOR_PCT + _HELD_LOW_PCT for end in ends):
-        return None
-    window = signals.window(dip.start_s + 0.15 * length, dip.end_s - 0.15 * length)
-    times_s, rise = signals.times_s[window], signals.free_ankle_rise_pct[window]
-    low = np.concatenate([[False], rise < _ON_FLOOR_PCT, [False]])
-    edges = np.flatnonzero(np.diff(low.astype(np.int8)))
-    stretches = zip(edges[::2], edges[1::2], strict=True)
-    touches = [(start, stop - 1) for start, stop in stretches if _stays(times_s[start:stop], rise[start:stop])]
-    return sum(not _seen_aloft(joints, closer, stance, times_s[first], times_s[last]) for first, last in touches)
-
-
-def _seen_aloft(joints: Joints, closer: PoseTrack | None, stance: StanceSide, start_s: float, end_s: float) -> bool:
-    """Whether a closer look has the free foot in the air between two times: the legs' landmarks come nearer to each
-    other than the legs do where one hides the other, and the larger model is less misled."""
-    if closer is None or stance == "unknown":
-        return False
-    window = slice(*np.searchsorted(closer.times_s, [start_s - 1e-6, end_s + 1e-6]))
-    ankle, free_ankle = (
-        closer.image_px[window, Landmark[f"{side}_ankle".upper()], 1] for side in (stance, other_side(stance))
-    )
-    leg_px = np.interp(closer.times_s[window], joints.times_s, joints.leg_px)
-    return _median(100 * (ankle - free_ankle) / leg_px) >= _ON_FLOOR_PCT
-
-
-def _seen_closely(closer: PoseTrack | None, stance: StanceSide, at_s: float) -> bool:
-    """Whether a closer look sees knee and ankle of the stance leg about a time, where the first only guesses them."""
-    if closer is None or stance == "unknown":
-        return False
-    around = slice(*np.searchsorted(closer.times_s, [at_s - _AROUND_BOTTOM_S - 1e-6, at_s + _AROUND_BOTTOM_S + 1e-6]))
-    leg = [Landmark[f"{stance}_{name}".upper()] for name in ("knee", "ankle")]
-    seen = closer.visibility[around][closer.found[around]][:, leg].min(axis=1)
-    return bool(_median(seen.astype(np.float64)) >= _VISIBLE)
-
-
-def _stays(times_s: NDArray[np.float64], rise: NDArray[np.float64]) -> bool:
-    """Whether a foot keeps one height for a moment."""
-    until = np.searchsorted(times_s, times_s + _TOUCH_S - 1e-6)
-    return any(np.ptp(rise[first : last + 1]) <= _STAYS_PCT for first, last in enumerate(until) if last < len(times_s))
-
-
-def _out_of_frame(joints: Joints, stance: StanceSide, window: slice) -> bool:
-    assert stance != "unknown"
-    size = np.array([joints.width_px, joints.height_px])
-    points = np.stack([joints.of(stance, name)[window] for name in ("hip", "knee", "ankle")])
-    with np.errstate(invalid="ignore"):
-        inside = np.all((points >= 0) & (points <= size), axis=2).all(axis=0)
-    return bool(np.mean(inside) < 0.9)
-
-
 def _why_nothing(view: CameraView, dips: list[Dip], trials: tuple[Trial, ...]) -> str:
     if not view.frontal:
         return view.warnings[0]
     reasons = [rep.excluded_because for trial in trials for rep in trial.repetitions if rep.excluded_because]
     if reasons:
         most = max(sorted(set(reasons)), key=reasons.count)
-        hint = " If it was a step-down, say so." if most == _TOUCHED_DOWN else ""
+        hint = " If it was a step-down, say so." if most == TOUCHED_DOWN else ""
         if len(reasons) == 1:
             return f"One movement was seen, but it could not be counted: {most}.{hint}"
         return f"{len(reasons)} movements were seen, but none could be counted: {most}.{hint}"
@@ -623,8 +453,3 @@ def _why_nothing(view: CameraView, dips: list[Dip], trials: tuple[Trial, ...]) -
         "No single-leg squat or step-down was seen. Stand on one leg facing the camera, "
         "bend the knee slowly and come up again, three to five times."
     )
-
-
-def _median(values: NDArray[np.float64]) -> float:
-    good = values[np.isfinite(values)]
-    return float(np.median(good)) if len(good) else float("nan")
