@@ -65,10 +65,10 @@ _DRAWINGS = 500
 # How far a pose is from the training is told in ramps: 0 is the strangest twentieth of the calibration's poses, and one
 # ramp further each time that lies as far beyond as these lie from the usual pose.
 _STRANGEST = 0.05
-# Where the guard begins, and where nothing but the plain formula stands: of the whole pose, and, for the drop, of where
-# the free leg is. Nearly all films' free legs lie below 1, nineteen in twenty of the balance trial's beyond 2.5.
+# Where the guard begins, and where nothing but the plain formula stands: of the whole pose and, for the drop, of where
+# the free leg is, too. Nearly all films' free legs lie below 1, nineteen in twenty of the balance trial's beyond 2.5.
 # (Figures: docs/accuracy.md.)
-_RAMPS = np.array([[1.0, 2.0], [1.0, 2.0]])
+_RAMPS = np.array([1.0, 2.0])
 
 #: Features of these count half: what head and arms do, and depths, tell little of pelvis and knee, and make a pose
 #: strange that is usual.

@@ -7,9 +7,9 @@
 # footage, and what is not known, stands at the end.
 #
 # Two lots. On the films of seed 31 (and on those of 36, 40, 96 and 110, which are not in these tables) intervals were
-# scaled to hold 95 % of the truths, so they flatter. **New** are the films of seeds 34, 38, 39, 100 and 120: no number
-# was fitted to them. How the leg and the repetitions are found and what the guard asks was decided with those of 34 to
-# 39 in view, and one of seed 100's showed a mistake that was mended; those of seed 120 were drawn and read when
+# scaled to hold 95 % of the truths, so they flatter. **New** are the films of seeds 34, 38, 39, 100 and 120: no angle
+# and no interval was fitted to them. How the leg and the repetitions are found and what the guard asks was decided with
+# those of 34 to 100 in view, so of side, task and repetitions only seed 120 tells: its films were drawn and read when
 # everything was done. What was wanted is held against the new ones.
 #
 # A value is held against the truth at the true bottom. Where a bottom is too deep to be read, the value says of which
