@@ -21,7 +21,7 @@ brought to what holds 95 % of the truths of whole films. Once, and on other film
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips), 36 (20), 40 (14), 96 (14) and 110 (44).
+Those films are of the seeds 31 (28 clips) and 110 (44).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 
-from screener.measures.correctors import FARTHEST, TARGETS, KernelCorrector, error_circumstances, likeness
+from screener.measures.correctors import DEEP_DEG, FARTHEST, TARGETS, KernelCorrector, error_circumstances, likeness
 from screener.measures.features import FEATURES, compute_features
 from screener.pose import PoseEstimator, mend_left_right_flips
 from screener.pose.landmarks import FOUND_JOINTS
@@ -319,6 +319,7 @@ _UNCALIBRATED = {
     "error_model": np.zeros((len(TARGETS), 4)),
     "error_floor": np.zeros(len(TARGETS)),
     "conformal": np.zeros(len(TARGETS)),
+    "deep": np.ones(len(TARGETS)),
 }
 
 
@@ -407,43 +408,55 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
     what it takes away (a reading is the median of several frames). What films are off on average is not the same from
     one lot of them to the next, and is left.
 
+    What the bottoms of deep repetitions read besides is fitted apart: there intervals widen, over the knee flexion of
+    `DEEP_DEG`, by what holds 95 % of those.
+
     Args:
         folder: where `corrector.npz` and its figures are; all of it is written anew.
-        table: what this corrector, calibrated on stills alone, read: `validation.csv` of `screener.studio measure`.
+        table: what this corrector, in its present state, read: `validation.csv` of `screener.studio measure`.
         testing: what the finished corrector is measured on.
     """
     figures = json.loads((folder / "corrector.json").read_text())
-    if "on_films" in figures:
-        raise SystemExit("This corrector is fitted to films already: fit it again first.")
+    before = figures.get("on_films", {}).get("intervals", {})
     path = folder / "corrector.npz"
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
         about = json.loads(str(stored["about"]))
     readings = _rows(table)
     found: dict[str, float | None] = {}
+    deep: dict[str, float | None] = {}
     for column, name in enumerate(TARGETS):
-        rows = [row for row in readings if row["measure"] == name]
-        if not rows:
-            continue  # the camera's yaw is no reading
-        truth, value, low, high = (
-            np.array([float(row[key]) for row in rows]) for key in ("truth", "value", "low", "high")
+        values, bottoms = (
+            [row for row in readings if row["measure"] == name and (row["read_at"] == "besides") == besides]
+            for besides in (False, True)
         )
-        film = np.array([row["film"] for row in rows])
-        wider = _quantile_of_films(np.abs(value - truth) / ((high - low) / 2), film)
+        if not values:
+            continue  # the camera's yaw is no reading
+        wider = _wider(values)
         arrays["conformal"][column] *= wider
-        found[name] = _rounded(wider)
-        print(f"{name}: interval × {wider:.2f}")
+        found[name] = _rounded(wider * (before.get(name) or 1.0))
+        if bottoms:
+            arrays["deep"][column] = max(1.0, arrays["deep"][column] * _wider(bottoms) / wider)
+            deep[name] = _rounded(arrays["deep"][column])
+        print(f"{name}: interval × {wider:.2f}, deep {deep.get(name)}")
     write(path, arrays, about)
     repetitions = {(row["film"], row["repetition"]) for row in readings}
     figures["on_films"] = {
         "films": len({film for film, _ in repetitions}),
         "repetitions": len(repetitions),
         "intervals": found,
+        "deep": deep,
     }
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
     enter_in_manifest(folder, "corrector", path, _ENTRY)
+
+
+def _wider(rows: list[dict[str, str]]) -> float:
+    """By how much the intervals of some readings must be wider to hold 95 % of their truths."""
+    truth, value, low, high = (np.array([float(row[key]) for row in rows]) for key in ("truth", "value", "low", "high"))
+    return _quantile_of_films(np.abs(value - truth) / ((high - low) / 2), np.array([row["film"] for row in rows]))
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
@@ -616,9 +629,13 @@ def _on_films(found: dict[str, Any] | None) -> str:
     """The card's paragraph on what films changed."""
     if not found:
         return "Not done with this fit."
-    rows = [f"| {name} | × {interval:.2f} |" for name, interval in found["intervals"].items()]
+    rows = [
+        f"| {name} | × {interval:.2f} | {f'× {deep:.2f}' if (deep := found['deep'].get(name)) else ''} |"
+        for name, interval in found["intervals"].items()
+    ]
     head = f"On {found['repetitions']} repetitions of {found['films']} films:"
-    return "\n".join([head, "", "| Measure | interval |", "|---|---|", *rows])
+    table = (f"| Measure | interval | beyond {DEEP_DEG[1]:.0f}° of knee flexion besides |", "|---|---|---|")
+    return "\n".join([head, "", *table, *rows])
 
 
 def _balance(found: dict[str, dict[str, float]] | None) -> str:

@@ -43,11 +43,12 @@ class RubricView:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One trial: its repetitions, its measures (name, value, grade, why) and its rubrics."""
+    """One trial: its repetitions and where they were read, its measures (name, value, grade, why) and its rubrics."""
 
     number: int
     title: str
     side: str
+    where_read: str
     repetitions: tuple[Rep, ...]
     measures: tuple[tuple[str, str, str, str], ...]
     rubrics: tuple[RubricView, ...]
@@ -82,7 +83,7 @@ def legs_of(document: dict[str, Any]) -> tuple[Leg, ...]:
     """Every trial of a result."""
     from screener.assessment import trials_from_json
     from screener.report.contents import grade_in_words
-    from screener.report.words import HEADLINE_MEASURES, reading_in_words, short_name, title
+    from screener.report.words import HEADLINE_MEASURES, reading_in_words, short_name, title, where_read
 
     legs = []
     for number, (trial, plain) in enumerate(zip(trials_from_json(document), document["trials"], strict=True), start=1):
@@ -106,7 +107,7 @@ def legs_of(document: dict[str, Any]) -> tuple[Leg, ...]:
             if (graded := plain["summary"][measure]) is not None
         )
         rubrics = tuple(_rubric(each) for each in plain["rubrics"])
-        legs.append(Leg(number, title(trial), trial.stance_side, repetitions, measures, rubrics))
+        legs.append(Leg(number, title(trial), trial.stance_side, where_read(trial), repetitions, measures, rubrics))
     return tuple(legs)
 
 

@@ -1,6 +1,7 @@
 """From a trial's signals to numbers: one reading a measure and repetition, each with its 95 % interval."""
 
 from screener.measures.reading import (
+    DEEPEST_READ_DEG,
     Corrector,
     PoseSample,
     instants_to_read,
@@ -21,6 +22,7 @@ from screener.measures.values import (
 )
 
 __all__ = [
+    "DEEPEST_READ_DEG",
     "MEASURES",
     "AtDepth",
     "Corrector",

@@ -26,6 +26,7 @@ from screener.pose.bundles import model_file
 from screener.terms import Side
 
 __all__ = [
+    "DEEP_DEG",
     "FARTHEST",
     "TARGETS",
     "KernelCorrector",
@@ -44,6 +45,9 @@ TARGETS: tuple[str, ...] = (*_MEASURES, "camera_yaw_deg")
 
 #: Features further from the training's mean than so many standard deviations count as this far.
 FARTHEST = 4.0
+
+#: From the first to the second of these knee flexions intervals widen to what films' deep bottoms ask for.
+DEEP_DEG = (70.0, 85.0)
 
 _DECIMALS = 6
 
@@ -170,7 +174,9 @@ class KernelCorrector:
         """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect."""
         a = self._arrays
         expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
-        return np.asarray(a["conformal"] * np.maximum(expected, a["error_floor"]))
+        knee_deg = found.values[:, TARGETS.index("knee_flexion_deg")]
+        deeper = 1 + np.interp(knee_deg, DEEP_DEG, (0.0, 1.0))[:, None] * (a["deep"] - 1)
+        return np.asarray(a["conformal"] * deeper * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
         features = compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, stance)

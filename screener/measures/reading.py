@@ -17,27 +17,40 @@ from screener.measures.values import (
     Measurement,
     MeasureName,
     NotMeasured,
-    ReadAt,
     Reading,
 )
 from screener.motion import OVERTURNED_BY_A_CLOSER_LOOK, CameraView, Joints, Repetition, StanceSignals, Trial
-from screener.motion.signals import compute_stance_signals
+from screener.motion.signals import WANDERS, compute_stance_signals, finite_median
 from screener.pose import Landmark, PoseTrack
 from screener.pose.landmarks import FOUND_JOINTS
 from screener.terms import Side
 
-__all__ = ["Corrector", "PoseSample", "instants_to_read", "measure_trial", "sample_pose", "view_yaw_deg"]
+__all__ = [
+    "DEEPEST_READ_DEG",
+    "Corrector",
+    "PoseSample",
+    "instants_to_read",
+    "measure_trial",
+    "sample_pose",
+    "view_yaw_deg",
+]
 
 _Values = NDArray[np.float64]
 
-# A reading is the median over the frames this near to its instant.
+# A reading is the median over the frames this near to its instant: at a bottom, where the body rests, and at a depth
+# that it passes, by up to 7° of knee flexion in this time.
 _AROUND_S = 0.1
+_PASSING_S = 0.05
 
 # Below this projected hip-above-knee height (part of the standing thigh) FPPA blows up: the disagreement between
 # models at the 90th percentile passes 6° (docs/accuracy.md).
 _READABLE_RATIO = 0.5
 
 _DEPTHS: tuple[AtDepth, ...] = ("30", "45", "60")
+
+#: Who bends the knee further than this, in degrees, is read here, on the way down: FPPA at deeper bottoms is off by a
+#: quarter more (docs/accuracy.md), and the squats that norms come from go to 45 to 60° (R48; R26 reads at 60°).
+DEEPEST_READ_DEG = 65.0
 
 #: What is read from a pose at one instant; the others are read over time.
 _POSE_MEASURES: tuple[MeasureName, ...] = (
@@ -102,21 +115,23 @@ def view_yaw_deg(
     trials: tuple[Trial, ...], joints: Joints, looks: tuple[PoseTrack, ...], corrector: Corrector
 ) -> float | None:
     """How far the person is turned out of the camera's axis (as `CameraView.yaw_deg`), by the corrector: the median
-    over the repetitions; None where no close look was taken or nothing was like what it has learned."""
+    over all depths of all repetitions; None where no close look was taken or nothing was like what it has learned."""
     found = []
     for trial in trials:
         quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
         if trial.stance_side == "unknown" or quiet is None or quiet.model != corrector.model:
             continue
         for rep in trial.repetitions:
-            at_s = _moments(trial.signals, rep).read_s if rep.counted else None
-            pose = None if at_s is None else _pose_at(trial, rep, joints, looks, at_s)
-            if pose is None or pose.model != corrector.model:
+            if not rep.counted:
                 continue
-            front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
-            # The camera stands on the person's left: the person is turned to their right.
-            sign = 1 if front == (trial.stance_side == "left") else -1
-            found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
+            for at_s in _moments(trial.signals, rep).depths_s.values():
+                pose = _pose_at(trial, rep, joints, looks, at_s)
+                if pose is None or pose.model != corrector.model:
+                    continue
+                front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
+                # The camera stands on the person's left: the person is turned to their right.
+                sign = 1 if front == (trial.stance_side == "left") else -1
+                found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
     known = [yaw for yaw in found if np.isfinite(yaw)]
     return float(np.median(known)) if known else None
 
@@ -150,7 +165,8 @@ def _pose_at(
     or the person, has moved since the quiet stance. That is taken back, but for what landmarks wander by themselves;
     where the foot was not seen there, nothing is.
     """
-    pose = sample_pose(looks, at_s - _AROUND_S, at_s + _AROUND_S)
+    around_s = _AROUND_S if at_s == rep.bottom_s else _PASSING_S
+    pose = sample_pose(looks, at_s - around_s, at_s + around_s)
     if pose is None or trial.stance_side == "unknown":
         return pose
     ankle = joints.of(trial.stance_side, "ankle")
@@ -163,20 +179,16 @@ def _pose_at(
     ends = np.stack([place(end - _AROUND_S, end + _AROUND_S) for end in (rep.start_s, rep.end_s)])
     share = np.clip((at_s - rep.start_s) / max(rep.end_s - rep.start_s, 1e-6), 0.0, 1.0)
     moved = (1 - share) * ends[0] + share * ends[1] - place(trial.quiet_stance.start_s, trial.quiet_stance.end_s)
-    wandering = _WANDERS * float(np.nanmedian(joints.leg_px))
+    wandering = WANDERS * float(np.nanmedian(joints.leg_px))
     moved = np.nan_to_num(moved - np.clip(moved, -wandering, wandering))
     return replace(pose, px=pose.px - moved, found_px=pose.found_px - moved)
 
 
-# A standing ankle's landmark wanders by up to this part of leg length in a camera that stands still [judgement].
-_WANDERS = 0.05
-
-
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """The instants at which one repetition is read: the reading proper, and the matched depths on the way down."""
+    """The instants at which one repetition is read: the reading proper, the matched depths on the way down, and the
+    bottom where it can be read."""
 
-    read_at: ReadAt
     read_s: float | None
     depths_s: dict[AtDepth, float]
 
@@ -188,27 +200,25 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     err more, about twice as many.
     """
     quiet = trial.quiet_stance
-    quiet_frames, bottom_offsets_s = (
-        (_GRAINY_QUIET_FRAMES, _GRAINY_OFFSETS_S) if grainy else (_QUIET_FRAMES, _OFFSETS_S)
-    )
+    quiet_frames, bottom_offsets_s, passing_offsets_s = _CLOSE_LOOKS_WHERE_GRAINY if grainy else _CLOSE_LOOKS
     instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, quiet_frames).tolist()
     for rep in trial.repetitions:
         if rep.counted or rep.excluded_because in OVERTURNED_BY_A_CLOSER_LOOK:
             moments = _moments(trial.signals, rep)
             if moments.read_s is not None:
                 # Where a bottom is too deep for the rest to be read, how deep it is still is.
-                for at_s in sorted({moments.read_s, rep.bottom_s}):
-                    instants += [at_s + offset for offset in bottom_offsets_s]
-            instants += moments.depths_s.values()
+                instants += [rep.bottom_s + offset for offset in bottom_offsets_s]
+                if moments.read_s != rep.bottom_s:
+                    instants += [moments.read_s + offset for offset in passing_offsets_s]
+            instants += [at_s for depth, at_s in moments.depths_s.items() if depth != "bottom"]
     return instants
 
 
-# Frames a second look takes of the quiet stance, and around a bottom: more bring nothing (docs/accuracy.md).
-_QUIET_FRAMES = 7
-_OFFSETS_S = (-0.035, 0.035)
-# In grainy pictures, averaged with their neighbours: what brought the drop of 60 repetitions from 3.6° off to 3.3°.
-_GRAINY_QUIET_FRAMES = 21
-_GRAINY_OFFSETS_S = (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)
+# How many frames a second look takes of the quiet stance, and where it looks about a bottom and about a depth that is
+# passed: more bring nothing (docs/accuracy.md). In grainy pictures, averaged with their neighbours, more do: it
+# brought the drop of 60 repetitions from 3.6° off to 3.3°.
+_CLOSE_LOOKS = (7, (-0.035, 0.035), (-0.035, 0.035))
+_CLOSE_LOOKS_WHERE_GRAINY = (21, (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1), (-0.033, 0.0, 0.033))
 
 
 def measure_trial(
@@ -257,22 +267,25 @@ def _measure_repetition(
     corrector: Corrector | None,
 ) -> MeasuredRepetition:
     moments = _moments(trial.signals, rep)
+    read_s = moments.read_s
     measures: dict[MeasureName, Reading] = {}
     at_depth: dict[AtDepth, dict[MeasureName, Reading]] = {}
     reason = _why_not(trial, rep, view)
-    if reason is None and moments.read_s is None:
+    if reason is None and read_s is None:
         reason = "The leg could not be seen well enough at any depth."
     if reason is not None:
         measures = {name: NotMeasured(reason) for name in MEASURES}
     else:
-        assert moments.read_s is not None
-        read = _Reader(trial, rep, joints, view, looks, corrector)
-        measures |= read.at(moments.read_s)
-        if moments.read_at == "deepest_readable":
-            deepest = read.at(rep.bottom_s)["knee_flexion_deg"]
-            measures["knee_flexion_deg"] = deepest
+        assert read_s is not None
+        reader = _Reader(trial, rep, joints, view, looks, corrector)
+        wanted = {read_s, rep.bottom_s, *moments.depths_s.values()}
+        read = {at_s: reader.at(at_s) for at_s in sorted(wanted)}
+        depth = read[rep.bottom_s]["knee_flexion_deg"]
+        if "bottom" in moments.depths_s and isinstance(depth, Measurement) and depth.value <= DEEPEST_READ_DEG:
+            read_s = rep.bottom_s  # the first look took it for deeper than it is
+        measures |= read[read_s] | {"knee_flexion_deg": depth}
         measures |= _over_time(trial, rep, joints, view)
-        at_depth = {depth: read.at(at) for depth, at in moments.depths_s.items()}
+        at_depth = {depth: read[at_s] for depth, at_s in moments.depths_s.items()}
     return MeasuredRepetition(
         index=rep.index,
         start_s=rep.start_s,
@@ -280,10 +293,10 @@ def _measure_repetition(
         end_s=rep.end_s,
         counted=rep.counted,
         excluded_because=rep.excluded_because,
-        read_at=moments.read_at,
+        read_at="bottom" if read_s == rep.bottom_s else "deepest_readable",
         measures={name: measures[name] for name in MEASURES},
         at_depth=at_depth,
-        read_s=moments.read_s,
+        read_s=read_s,
     )
 
 
@@ -299,21 +312,24 @@ def _why_not(trial: Trial, rep: Repetition, view: CameraView) -> str | None:
 
 def _moments(signals: StanceSignals, rep: Repetition) -> _Moments:
     down = signals.window(rep.start_s, rep.bottom_s)
-    times_s, flexion = signals.times_s[down], signals.knee_flexion_deg[down]
-    ratio = signals.hip_above_knee_ratio
     around = signals.window(rep.bottom_s - _AROUND_S, rep.bottom_s + _AROUND_S)
-    read_at: ReadAt = "bottom"
+    times_s, flexion, ratio = signals.times_s[down], signals.knee_flexion_deg[down], signals.hip_above_knee_ratio
     read_s: float | None = rep.bottom_s
-    if not np.nanmedian(ratio[around]) >= _READABLE_RATIO:
-        read_at = "deepest_readable"
+    bottom_readable = finite_median(ratio[around]) >= _READABLE_RATIO
+    if not bottom_readable:
         readable = np.flatnonzero(ratio[down] >= _READABLE_RATIO)
         read_s = float(times_s[readable[-1]]) - _AROUND_S if len(readable) else None
     depths: dict[AtDepth, float] = {}
     for depth in _DEPTHS:
-        above = np.flatnonzero(flexion >= float(depth))
-        if len(above) and (read_at == "bottom" or read_s is None or times_s[above[0]] <= read_s):
-            depths[depth] = float(times_s[above[0]])
-    return _Moments(read_at, read_s, depths)
+        deeper = np.flatnonzero(flexion >= float(depth))
+        if len(deeper) and (read_s is None or times_s[deeper[0]] <= read_s):
+            depths[depth] = float(times_s[deeper[0]])
+    too_deep = np.flatnonzero(flexion >= DEEPEST_READ_DEG)
+    if len(too_deep) and not finite_median(signals.knee_flexion_deg[around]) <= DEEPEST_READ_DEG:
+        read_s = min(float(times_s[too_deep[0]]), rep.bottom_s if read_s is None else read_s)
+    if bottom_readable:
+        depths["bottom"] = rep.bottom_s
+    return _Moments(read_s, depths)
 
 
 class _Reader:

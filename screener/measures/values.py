@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 ReadAt: TypeAlias = Literal["bottom", "deepest_readable"]
-AtDepth: TypeAlias = Literal["30", "45", "60"]
+AtDepth: TypeAlias = Literal["30", "45", "60", "bottom"]
 
 MeasureName: TypeAlias = Literal[
     "fppa_deg",
@@ -94,9 +94,10 @@ Reading: TypeAlias = Measurement | NotMeasured
 class MeasuredRepetition:
     """One repetition with its readings. `excluded_because` is None exactly where `counted` is true.
 
-    `read_s` is the instant at which its pose was read: the bottom or, where that is too deep, an earlier one on the way
-    down; None where none could be, and in results from before it was kept. How far the knee bends is told of the bottom
-    all the same.
+    `read_s` is the instant at which its pose was read: the bottom or, where the knee bends further than 65°, that depth
+    on the way down; None where none could be, and in results from before it was kept. How far the knee bends is told
+    of the bottom all the same. `at_depth` has what one pose gives at matched depths in degrees of knee flexion, as far
+    as it goes, and at the bottom, where that can be read.
     """
 
     index: int
@@ -109,6 +110,11 @@ class MeasuredRepetition:
     measures: dict[MeasureName, Reading]
     at_depth: dict[AtDepth, dict[MeasureName, Reading]]
     read_s: float | None = None
+
+    @property
+    def shown_s(self) -> float:
+        """The instant that shows what the numbers say: the one read, or the bottom where none is known."""
+        return self.bottom_s if self.read_s is None else self.read_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 from scipy.signal import butter, sosfiltfilt
 
-__all__ = ["CUTOFF_HZ", "LONGEST_GAP_S", "fill_gaps", "smooth"]
+__all__ = ["CUTOFF_HZ", "LONGEST_GAP_S", "fill_gaps", "running_median", "smooth"]
 
 #: Human squatting lives below this; landmark noise above it. Filters change errors by under 0.1°
 #: (docs/accuracy.md), so the customary 6 Hz of gait analysis is kept.
@@ -43,6 +44,25 @@ def fill_gaps(
                 gap = slice(before + 1, after)
                 column[gap] = np.interp(times_s[gap], times_s[[before, after]], column[[before, after]])
     return flat.reshape(values.shape)
+
+
+def running_median(times_s: NDArray[np.float64], values: NDArray[np.float64], span_s: float) -> NDArray[np.float64]:
+    """The median over so long about each frame; what is missing is drawn through.
+
+    Args:
+        times_s: `(frame,)`, rising.
+        values: `(frame,)`, NaN where missing.
+        span_s: how long the stretch about each frame is.
+
+    Returns:
+        `(frame,)`; NaN only where all are missing.
+    """
+    good = np.isfinite(values)
+    if not good.any():
+        return values
+    step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else span_s
+    whole = np.interp(times_s, times_s[good], values[good])
+    return np.asarray(median_filter(whole, max(1, round(span_s / step)) | 1, mode="nearest"), dtype=np.float64)
 
 
 def smooth(

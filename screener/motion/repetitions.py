@@ -6,21 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 from scipy.signal import find_peaks
 
-from screener.motion.filtering import fill_gaps
-from screener.motion.signals import Joints
+from screener.motion.filtering import fill_gaps, running_median
+from screener.motion.signals import STANDS_S, Joints
 from screener.terms import Side, StanceSide, Task, other_side
 
 __all__ = ["ALOFT", "ELSEWHERE", "Dip", "dips_over", "find_dips", "no_swaying", "same_movement"]
 
 # How far the hips must sink over the foot to be looked at, as part of leg length: about 24° of knee flexion.
 _SMALLEST_DIP = 0.022
-
-# A foot that is stood on stays, but its landmark is drawn along by what the other leg does: by as much as the hips sink
-# in a shallow squat. So the hips are measured against where it mostly is over this long.
-_STANDS_S = 3.0
 
 # A repetition is between these; a slower one is a pause, a faster one is a bounce.
 _SHORTEST_S = 0.5
@@ -159,7 +154,7 @@ _SIDES: tuple[Side, Side] = ("left", "right")
 def _dips_over(joints: Joints, stance: Side, given: Side | None, known: bool = False) -> list[Dip]:
     times_s = joints.times_s
     step = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1.0
-    floor = _running_median(joints.of(stance, "ankle")[:, 1], round(_STANDS_S / step))
+    floor = running_median(times_s, joints.of(stance, "ankle")[:, 1], STANDS_S)
     sinking = fill_gaps(times_s, (joints.middle("hip")[:, 1] - floor) / joints.leg_px)
     dips = []
     for start, stop in _runs(np.isfinite(sinking)):
@@ -182,16 +177,6 @@ def _dips_over(joints: Joints, stance: Side, given: Side | None, known: bool = F
             if dip is not None:
                 dips.append(dip)
     return dips
-
-
-def _running_median(values: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
-    """The median of so many frames about each; what is missing is drawn through."""
-    good = np.isfinite(values)
-    if not good.any():
-        return values
-    places = np.arange(len(values))
-    whole = np.interp(places, places[good], values[good])
-    return np.asarray(median_filter(whole, max(1, frames) | 1, mode="nearest"), dtype=np.float64)
 
 
 def _dip(

@@ -14,13 +14,19 @@ from screener.motion.angles import (
     compute_segment_inclination_deg,
     flexion_from_limb_ratio_deg,
 )
-from screener.motion.filtering import smooth
+from screener.motion.filtering import running_median, smooth
 from screener.pose import Landmark, PoseTrack
 from screener.terms import Side, other_side
 
-__all__ = ["Joints", "StanceSignals", "compute_stance_signals", "finite_median"]
+__all__ = ["STANDS_S", "WANDERS", "Joints", "StanceSignals", "compute_stance_signals", "finite_median"]
 
 _Values = NDArray[np.float64]
+
+#: A foot that is stood on stays, but its landmark is drawn along by what the other leg does: by as much as the hips
+#: sink in a shallow squat. So the hips are measured against where it mostly is over this long ...
+STANDS_S = 3.0
+#: ... and a standing ankle that is up to this part of leg length from where it was is where it was [judgement].
+WANDERS = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +101,7 @@ class StanceSignals:
         pelvic_obliquity_deg: the raw hip line; + = the free side lower. Not a drop until a quiet stance is taken off.
         trunk_lean_deg: mid-hip to mid-shoulder against the picture's vertical; + = towards the stance side.
         thigh_inclination_deg: + = knee medial of hip.
-        knee_flexion_deg: from the stance limb's length in the picture against standing; ±8–10°.
+        knee_flexion_deg: from how much nearer the stance hip is to where the stance ankle stands; ±5–6°.
         knee_medial_pct: knee medial of the hip–ankle line, % of leg length.
         knee_over_foot_pct: knee medial of the foot's tip, % of shank length.
         pelvic_shift_pct: mid-hip medial of the stance ankle, % of leg length.
@@ -158,7 +164,9 @@ def compute_stance_signals(joints: Joints, stance: Side, standing: slice) -> Sta
         pelvic_obliquity_deg=compute_pelvic_obliquity_deg(hip, free_hip),
         trunk_lean_deg=compute_segment_inclination_deg(mid_shoulder, mid_hip, medial),
         thigh_inclination_deg=compute_segment_inclination_deg(hip, knee, medial),
-        knee_flexion_deg=flexion_from_limb_ratio_deg(np.linalg.norm(hip - ankle, axis=1) / leg_px),
+        knee_flexion_deg=flexion_from_limb_ratio_deg(
+            np.linalg.norm(hip - _stands_at(joints.times_s, ankle, standing, leg_px), axis=1) / leg_px
+        ),
         knee_medial_pct=100 * compute_knee_medial_displacement(hip, knee, ankle, medial) / leg_px,
         knee_over_foot_pct=100 * medial * (knee[:, 0] - toe[:, 0]) / shank_px,
         pelvic_shift_pct=100 * medial * (mid_hip[:, 0] - ankle[:, 0]) / leg_px,
@@ -167,6 +175,15 @@ def compute_stance_signals(joints: Joints, stance: Side, standing: slice) -> Sta
         free_ankle_aside_pct=100 * medial * (free_ankle[:, 0] - ankle[:, 0]) / leg_px,
         stance_visibility=visibility.min(axis=1).astype(np.float64),
     )
+
+
+def _stands_at(times_s: _Values, ankle: _Values, standing: slice, leg_px: float) -> _Values:
+    """`(frame, xy)`: where the foot stands, pixels: where it was in quiet stance, unless it, or the camera, has moved
+    by more than its landmark wanders by itself; from twice that on it is where the landmark is."""
+    quiet = np.array([finite_median(place) for place in ankle[standing].T])
+    moved = np.stack([running_median(times_s, place, STANDS_S) for place in ankle.T], axis=1) - quiet
+    far = np.linalg.norm(moved, axis=1, keepdims=True) / (WANDERS * leg_px)
+    return np.asarray(quiet + moved * np.clip(far - 1, 0.0, 1.0))
 
 
 def finite_median(values: _Values) -> float:

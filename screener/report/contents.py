@@ -20,6 +20,7 @@ from screener.report.words import (
     task_doubt,
     title,
     unit_sign,
+    where_read,
 )
 from screener.screening import Screening
 from screener.terms import Task
@@ -53,6 +54,7 @@ class LegPart:
     counted: str
     summary: Table
     repetitions: Table
+    bottoms: Table | None
     rubrics: tuple[Table, ...]
 
 
@@ -216,7 +218,7 @@ def _leg(trial: MeasuredTrial, assessed: AssessedTrial) -> LegPart:
             rows=tuple(_summary_row(trial, assessed, measure) for measure in MEASURES),
         ),
         repetitions=Table(
-            caption=f"{title(trial)}: each repetition, read at its bottom, with 95 % intervals",
+            caption=f"{title(trial)}: each repetition, {where_read(trial)}, with 95 % intervals",
             head=("Repetition", "Bottom at", *HEADLINE_MEASURES.values(), "Remark"),
             rows=tuple(
                 (
@@ -225,12 +227,32 @@ def _leg(trial: MeasuredTrial, assessed: AssessedTrial) -> LegPart:
                     *(reading_in_words(measure, rep.measures[measure]) for measure in HEADLINE_MEASURES),
                     f"not counted: {rep.excluded_because}"
                     if not rep.counted
-                    else ("read at its deepest readable point" if rep.read_at == "deepest_readable" else ""),
+                    else ("read above it" if rep.read_at == "deepest_readable" else ""),
                 )
                 for rep in trial.repetitions
             ),
         ),
+        bottoms=_bottoms(trial),
         rubrics=tuple(_rubric(score) for score in assessed.rubrics),
+    )
+
+
+def _bottoms(trial: MeasuredTrial) -> Table | None:
+    """What the bottoms of the repetitions that were read on the way down read besides; None where there are none."""
+    deep = [rep for rep in trial.repetitions if rep.read_at != "bottom" and "bottom" in rep.at_depth]
+    if not deep:
+        return None
+    return Table(
+        caption=f"{title(trial)}: the same at the bottom, of which a camera is less sure",
+        head=("Repetition", "Bottom at", *HEADLINE_MEASURES.values()),
+        rows=tuple(
+            (
+                str(rep.index),
+                f"{number(rep.bottom_s)} s",
+                *(reading_in_words(measure, rep.at_depth["bottom"][measure]) for measure in HEADLINE_MEASURES),
+            )
+            for rep in deep
+        ),
     )
 
 

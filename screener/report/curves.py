@@ -142,10 +142,14 @@ def _draw_course(axes: Axes, moved: Trial, measured: MeasuredTrial, measure: Mea
     if measure == "pelvic_drop_deg":
         style = {"linewidth": 1.0, "linestyle": (0, (4, 1.5))}
     axes.plot(moved.signals.times_s, signal_of(moved, measure), color=_CURVE, **style)
-    bottoms_s, values, arms = with_arms([(rep.bottom_s, rep.measures[measure]) for rep in measured.repetitions])
-    if bottoms_s:
+    read = [
+        (rep.bottom_s if measure == "knee_flexion_deg" else rep.shown_s, rep.measures[measure])
+        for rep in measured.repetitions
+    ]
+    read_s, values, arms = with_arms(read)
+    if read_s:
         axes.errorbar(
-            bottoms_s, values, yerr=arms, fmt="o", markersize=4.5, color=_READ, elinewidth=1.4, capsize=3, zorder=3
+            read_s, values, yerr=arms, fmt="o", markersize=4.5, color=_READ, elinewidth=1.4, capsize=3, zorder=3
         )
 
 

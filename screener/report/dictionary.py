@@ -33,8 +33,9 @@ _ABOUT = {
     "end_s": "The body is up again.",
     "counted": "`true` or `false`.",
     "excluded_because": "Why it is not counted; empty where it is.",
-    "read_at": "`bottom`, or `deepest_readable` where the bottom cannot be read.",
-    "read_s": "When it was read: at the bottom, or at the deepest readable instant before; empty where none is.",
+    "read_at": "`bottom`, or `deepest_readable` where the knee bends further than 65° or the bottom cannot be read.",
+    "read_s": "When it was read: at the bottom, or at 65° of knee flexion on the way down (or the deepest readable "
+    "instant before that); empty where none is. `knee_flexion_deg` is of the bottom all the same.",
 }
 
 _SIGNALS_ABOUT = {
@@ -100,8 +101,9 @@ def _repetitions() -> list[str]:
         "Beside each measure `<name>` stand `<name>_low` and `<name>_high`, the bounds of its interval, and "
         "`<name>_not_measured`, the reason where there is no number.",
         "",
-        f"`<name>_at_{DEPTHS[0]}`, `_at_{DEPTHS[1]}`, `_at_{DEPTHS[2]}`, each with `_low` and `_high`: the value on "
-        f"the way down where the knee bend reached that many degrees, for comparisons. For {names}.",
+        f"{', '.join(f'`<name>_at_{depth}`' for depth in DEPTHS)}, each with `_low` and `_high`: the value on the way "
+        "down where the knee bend reached that many degrees, for comparisons, and at the bottom, where that can be "
+        f"read. For {names}.",
         "",
     ]
 

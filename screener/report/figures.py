@@ -130,8 +130,11 @@ def _draw_descents(axes: Axes, moved: Trial, trial: MeasuredTrial, measure: Meas
         depth, good = 100 * flexion[down][bent] / deepest, course[down][bent]
         axes.plot(depth, good, color=colour, linewidth=1.1, alpha=0.8, **style)
         reading = rep.measures[measure]
-        if isinstance(reading, Measurement) and rep.read_at == "bottom":
-            axes.plot(100, reading.value, marker, color=colour, markersize=5, markeredgecolor="white")
+        if isinstance(reading, Measurement):
+            place = 100.0
+            if rep.read_at != "bottom":
+                place = 100 * float(np.interp(rep.shown_s, moved.signals.times_s, flexion)) / deepest
+            axes.plot(place, reading.value, marker, color=colour, markersize=5, markeredgecolor="white")
             shown.append(reading.value)
         if np.isfinite(good).any():
             shown += np.nanpercentile(good, [1, 99]).tolist()

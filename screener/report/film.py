@@ -1,4 +1,4 @@
-"""The annotated film: the recording beside itself with skeleton, angles and repetition counter, slow at each bottom."""
+"""The annotated film: the recording beside itself with skeleton, angles and repetition counter, slow where it reads."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _LARGEST_SIDE_PX = 960
 # Sub-pixel drawing: cv2 takes integers in this many binary fractions.
 _SHIFT = 4
 
-# About each bottom the film runs this many times slower, for this long before and after it.
+# From where a repetition is read to its bottom the film runs this many times slower, and so long before and after.
 _SLOWER = 3.0
 _SLOW_S = 0.4
 
@@ -91,16 +91,18 @@ class Drawn:
 
 
 class Pace:
-    """Which time of the film shows which time of the recording: slower about each counted bottom."""
+    """Which time of the film shows which time of the recording: slower where a counted repetition is read, down to its
+    bottom."""
 
     def __init__(self, screening: Screening) -> None:
-        bottoms = [rep.bottom_s for trial in screening.trials for rep in trial.repetitions if rep.counted]
+        counted = [rep for trial in screening.trials for rep in trial.repetitions if rep.counted]
         edges: list[float] = []
-        for bottom_s in sorted(bottoms):
-            if edges and bottom_s - _SLOW_S <= edges[-1]:
-                edges[-1] = bottom_s + _SLOW_S
+        for rep in sorted(counted, key=lambda rep: rep.bottom_s):
+            start_s, end_s = rep.shown_s - _SLOW_S, rep.bottom_s + _SLOW_S
+            if edges and start_s <= edges[-1]:
+                edges[-1] = end_s
             else:
-                edges += [max(0.0, bottom_s - _SLOW_S), bottom_s + _SLOW_S]
+                edges += [max(0.0, start_s), end_s]
         self._edges = edges
 
     def is_slow(self, time_s: float) -> bool:
@@ -127,7 +129,7 @@ def write_annotated_film(
     *,
     poster: Path | None = None,
 ) -> None:
-    """Write the recording beside itself with what was found drawn in; each picture once, slower about each bottom.
+    """Write the recording beside itself with what was found drawn in; each picture once, slower where it is read.
 
     Nothing is cropped or moved: below the whole picture a band of fixed height holds the words. A mirrored
     recording comes unmirrored, as it was measured. What is said and lasts is in the file's caption track too.
@@ -139,14 +141,15 @@ def write_annotated_film(
         codec: `h264` (mp4) or `vp9` (webm).
         blur_face: make the measured person's face unreadable, in both halves. Other people are not touched.
         progress: called now and then.
-        poster: where to write the picture of a typical bottom, as JPEG; of the first frame where there is none.
+        poster: where to write the picture of a typical repetition where it is read, as JPEG; of the first frame where
+            there is none.
 
     Raises:
         UnreadableVideo: the recording cannot be read.
     """
     mirrored = bool(screening.source.get("mirrored", False))
     pace = Pace(screening)
-    wanted_s = next((rep.bottom_s for trial in screening.trials if (rep := typical_repetition(trial))), 0.0)
+    wanted_s = next((rep.shown_s for trial in screening.trials if (rep := typical_repetition(trial))), 0.0)
     shown: Drawn | None = None
     missed_s = np.inf
     with open_video(video_path, mirrored=mirrored, max_side_px=_LARGEST_SIDE_PX) as source:
@@ -347,7 +350,7 @@ class _Artist:
         for index, (_, measured) in enumerate(self._trials):
             if time_s <= measured.repetitions[-1].end_s + _LINGER_S or index == len(self._trials) - 1:
                 now = next((rep for rep in measured.repetitions if rep.start_s <= time_s <= rep.end_s), None)
-                read = [rep for rep in measured.repetitions if rep.counted and rep.bottom_s <= time_s]
+                read = [rep for rep in measured.repetitions if rep.counted and rep.shown_s <= time_s]
                 return _Moment(index, now, read[-1] if read else None)
         return _Moment(None, None, None)
 
@@ -494,7 +497,7 @@ class _Artist:
         now_x, read_x = names_x + plain.getlength(_NAMES_WIDE), names_x + plain.getlength(_NAMES_WIDE + _NOW_WIDE)
         put(now_x, 0, "now", live=True, fill=_FAINT)
         read = moment.last_read
-        put(read_x, 0, f"at bottom {read.index}" if read else "at the bottom", live=read is None, fill=_FAINT)
+        put(read_x, 0, f"as read in {read.index}" if read else "as read", live=read is None, fill=_FAINT)
         for row, (measure, name) in enumerate(HEADLINE_MEASURES.items(), start=1):
             put(names_x, row, name, live=read is None)
             put(now_x, row, self._now(moment, measure, at) or "–", live=True)
@@ -516,9 +519,9 @@ class _Artist:
         return f"{_whole(value)} ± {raw_estimate(measure, value, view.yaw_deg).half_width:.0f}°"
 
     def _read(self, moment: _Moment, measure: MeasureName, time_s: float) -> str | None:
-        """What was read at this bottom, while the bottom is in the picture."""
+        """What was read in this repetition, while the instant that was read is in the picture."""
         rep = moment.repetition
-        if rep is None or abs(rep.bottom_s - time_s) > _BOTTOM_SHOWN_S:
+        if rep is None or abs(rep.shown_s - time_s) > _READING_SHOWN_S:
             return None
         reading = rep.measures[measure]
         return f"{number(reading.value)}°" if isinstance(reading, Measurement) else None
@@ -569,8 +572,8 @@ _WIDEST = f"{_NAMES_WIDE}{_NOW_WIDE}−88.8° [−88.8 to −88.8]"
 # How long a trial's numbers stay up after its last repetition, seconds.
 _LINGER_S = 2.0
 
-# How long before and after a bottom its readings stand beside the joints, seconds.
-_BOTTOM_SHOWN_S = 0.3
+# How long before and after the instant that was read its readings stand beside the joints, seconds.
+_READING_SHOWN_S = 0.3
 
 # A face is taken to be where it was seen within this time; a head moves little in it.
 _FACE_WITHIN_S = 0.5

@@ -37,7 +37,7 @@ _POINTS_A_REM = 11.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """A picture of one bottom, with skeleton and angle drawn in, and the words under it."""
+    """A picture of one repetition where it is read, with skeleton and angle drawn in, and the words under it."""
 
     rgb: Picture
     caption: str
@@ -109,8 +109,9 @@ def _wanted(screening: Screening) -> Iterator[tuple[float, str]]:
                     f"{name} {reading_in_words(measure, rep.measures[measure])}"
                     for measure, name in HEADLINE_MEASURES.items()
                 )
-                caption = f"{title(trial)}, repetition {rep.index} at its bottom, {chosen[rep.index]}. {numbers}."
-                yield _frame_time(screening, rep.bottom_s), caption
+                where = "at its bottom" if rep.read_at == "bottom" else "where it is read, on the way down"
+                caption = f"{title(trial)}, repetition {rep.index} {where}, {chosen[rep.index]}. {numbers}."
+                yield _frame_time(screening, rep.shown_s), caption
 
 
 def _value(rep: MeasuredRepetition, measure: MeasureName) -> float:

@@ -33,9 +33,9 @@ __all__ = [
 
 Cell = str | int | float | bool | None
 
-DEPTHS: tuple[AtDepth, ...] = ("30", "45", "60")
+DEPTHS: tuple[AtDepth, ...] = ("30", "45", "60", "bottom")
 
-#: What one pose gives, and so has a value at a matched depth; the others are read over a whole repetition.
+#: What one pose gives, and so has a value at matched depths and at the bottom; the others are read over all of it.
 AT_DEPTH_MEASURES: tuple[MeasureName, ...] = tuple(
     name for name in MEASURES if name not in ("tempo_s", "knee_wobble_deg", "foot_touchdowns", "foot_drift_pct")
 )

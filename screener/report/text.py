@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from screener.assessment.comparisons import reading_at_depth
 from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, Reading
-from screener.report.words import FACING, number, task_doubt, title
+from screener.report.words import FACING, number, task_doubt, title, where_read
 from screener.screening import Screening
 
 __all__ = ["screening_as_text"]
@@ -59,6 +60,11 @@ def _trial(trial: MeasuredTrial) -> list[str]:
     lines += [_repetition(rep) for rep in trial.repetitions]
     if counted:
         lines.append(f"  {'median':<11}" + "".join(f"{_value(trial.summary[name]):>23}" for _, name in _COLUMNS))
+    if any(rep.counted and rep.read_at != "bottom" and "bottom" in rep.at_depth for rep in trial.repetitions):
+        bottoms = [reading_at_depth(trial, name, "bottom") for _, name in _COLUMNS]
+        told = ("" if each is None else _value(each) for each in bottoms)
+        lines.append(f"  {'at bottom':<11}" + "".join(f"{each:>23}" for each in told))
+        lines.append(f"  Each repetition is {where_read(trial)}.")
     if (doubt := task_doubt(trial)) is not None:
         lines += wrap(f"{doubt} (--task)", 100, initial_indent="  ", subsequent_indent="  ")
     return lines

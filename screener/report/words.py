@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from screener.assessment.norms import measure_words
 from screener.assessment.patterns import TASK_WORDS
-from screener.measures import MeasuredTrial, Measurement, MeasureName, Reading
+from screener.measures import DEEPEST_READ_DEG, MeasuredTrial, Measurement, MeasureName, Reading
 from screener.terms import StanceSide
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "task_doubt",
     "title",
     "unit_sign",
+    "where_read",
 ]
 
 #: What a first glance needs, and how it is called there: shorter than in running text.
@@ -68,6 +69,13 @@ def leg_in_words(side: StanceSide) -> str:
 def title(trial: MeasuredTrial) -> str:
     """`Single-leg squat, right leg`."""
     return f"{_capital(TASK_WORDS[trial.task])}, {leg_in_words(trial.stance_side)}"
+
+
+def where_read(trial: MeasuredTrial) -> str:
+    """Where each repetition's numbers belong to: `read at its bottom`, or less deep where some go too deep."""
+    if all(rep.read_at == "bottom" for rep in trial.repetitions):
+        return "read at its bottom"
+    return f"read at {DEEPEST_READ_DEG:.0f}° of knee bend at most"
 
 
 def task_doubt(trial: MeasuredTrial) -> str | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from screener import measures
 from screener.measures import MeasuredRepetition, MeasuredTrial, Measurement, MeasureName, measure_trial
 from screener.screening import Screening
 
@@ -52,9 +53,9 @@ class Film:
 class Reading:
     """One measure of one repetition: truth, value with its 95 % interval, and what the plain formula gives.
 
-    The truth is that of the true bottom, since where the bottom lies is found too; of a bottom too deep to be read it
-    is that of the instant on the way down which was read instead and which the result names (`read_s`). How far the
-    knee bends is always told of the bottom.
+    The truth is that of the true bottom, since where the bottom lies is found too; of a deep repetition it is that of
+    the instant on the way down which was read instead and which the result names (`read_s`). How far the knee bends is
+    always told of the bottom. What such a repetition's bottom reads besides has a row of its own, `read_at` "besides".
     """
 
     film: str
@@ -63,7 +64,6 @@ class Reading:
     read_at: str
     true_knee_flexion_deg: float
     truth: float
-    truth_at_bottom: float
     value: float
     low: float
     high: float
@@ -140,7 +140,7 @@ _COLUMNS: dict[MeasureName, str] = {
 def truth_of_reading(
     measure: MeasureName, rep: MeasuredRepetition, true: dict[str, float], frames: list[dict[str, str]]
 ) -> float:
-    """What a reading is held against: the truth at the true bottom, or at the instant that was read instead."""
+    """What a repetition's value is held against: the truth at the true bottom, or at the instant read instead."""
     if rep.read_at == "bottom" or rep.read_s is None or measure not in _COLUMNS:
         return true[measure]
     times_s, values = (np.array([float(row[name]) for row in frames]) for name in ("time_s", _COLUMNS[measure]))
@@ -157,21 +157,30 @@ def _readings(
             return  # two trials of one leg, where one set was shown
         for (rep, raw), true in zip(counted, truth["repetitions"], strict=True):
             for measure in MEASURED:
-                reading, formula = rep.measures[measure], raw.measures[measure]
-                if isinstance(reading, Measurement):
-                    yield Reading(
-                        film=film,
-                        repetition=rep.index,
-                        measure=measure,
-                        read_at=rep.read_at,
-                        true_knee_flexion_deg=true["knee_flexion_deg"],
-                        truth=truth_of_reading(measure, rep, true, frames),
-                        truth_at_bottom=true[measure],
-                        value=round(reading.value, 3),
-                        low=round(reading.low, 3),
-                        high=round(reading.high, 3),
-                        plain=round(formula.value, 3) if isinstance(formula, Measurement) else None,
-                    )
+                truth_read = truth_of_reading(measure, rep, true, frames)
+                told: list[_Told] = [(rep.read_at, truth_read, rep.measures, raw.measures)]
+                if rep.read_at != "bottom" and measure in _COLUMNS and "bottom" in rep.at_depth:
+                    told.append(("besides", true[measure], rep.at_depth["bottom"], raw.at_depth["bottom"]))
+                for read_at, truth_there, readings, formulas in told:
+                    reading, formula = readings[measure], formulas[measure]
+                    if isinstance(reading, Measurement):
+                        yield Reading(
+                            film=film,
+                            repetition=rep.index,
+                            measure=measure,
+                            read_at=read_at,
+                            true_knee_flexion_deg=true["knee_flexion_deg"],
+                            truth=truth_there,
+                            value=round(reading.value, 3),
+                            low=round(reading.low, 3),
+                            high=round(reading.high, 3),
+                            plain=round(formula.value, 3) if isinstance(formula, Measurement) else None,
+                        )
+
+
+_Measures: TypeAlias = Mapping[MeasureName, measures.Reading]
+#: Where it was read, what is true there, and what as reported and the plain formula say.
+_Told: TypeAlias = tuple[str, float, _Measures, _Measures]
 
 
 def _plain(screening: Screening) -> Sequence[MeasuredTrial]:

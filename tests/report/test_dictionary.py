@@ -21,7 +21,7 @@ def test_the_page_in_the_docs_is_current() -> None:
 
 def test_every_column_is_told() -> None:
     page = dictionary_page()
-    endings = ("_low", "_high", "_not_measured", "_at_30", "_at_45", "_at_60")
+    endings = ("_low", "_high", "_not_measured", "_at_30", "_at_45", "_at_60", "_at_bottom")
     for column in (*REPETITION_COLUMNS, *SIGNALS_SCHEMA.names, *MOT_COLUMNS):
         plain = column
         for ending in ("_low", "_high", *endings):

@@ -185,7 +185,7 @@ def test_the_caption_track_holds_each_repetition_s_numbers(
         for rep in screening.trials[0].repetitions:
             for measure, name in HEADLINE_MEASURES.items():
                 line = f"{name} {reading_in_words(measure, rep.measures[measure])}"
-                assert any(f"at bottom {rep.index}\n" in cue and line in cue.splitlines() for cue in cues), line
+                assert any(f"as read in {rep.index}\n" in cue and line in cue.splitlines() for cue in cues), line
         with Image.open(poster) as picture:
             assert picture.size[0] == 2 * frames[0][1].shape[1]
 

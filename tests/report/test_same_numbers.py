@@ -192,7 +192,7 @@ def _from_film(folder: Path, screening: Screening) -> dict[Place, Told]:
     told: dict[Place, Told] = {}
     for cue in cues:
         lines = cue.splitlines()
-        read = next((found for line in lines if (found := re.search(r"at bottom (\d+)$", line))), None)
+        read = next((found for line in lines if (found := re.search(r"as read in (\d+)$", line))), None)
         if read is None:
             continue
         number = next(n for n, trial in enumerate(screening.trials, 1) if title(trial) in cue)
