@@ -60,11 +60,13 @@ def _trial(trial: MeasuredTrial) -> list[str]:
     lines += [_repetition(rep) for rep in trial.repetitions]
     if counted:
         lines.append(f"  {'median':<11}" + "".join(f"{_value(trial.summary[name]):>23}" for _, name in _COLUMNS))
-    if any(rep.counted and rep.read_at != "bottom" and "bottom" in rep.at_depth for rep in trial.repetitions):
+    deep = [rep for rep in trial.repetitions if rep.counted and rep.read_at != "bottom"]
+    if any("bottom" in rep.at_depth for rep in deep):
         bottoms = [reading_at_depth(trial, name, "bottom") for _, name in _COLUMNS]
         told = ("" if each is None else _value(each) for each in bottoms)
         lines.append(f"  {'at bottom':<11}" + "".join(f"{each:>23}" for each in told))
-        lines.append(f"  Each repetition is {where_read(trial)}.")
+    if deep:
+        lines.append(f"  Each repetition is {where_read(trial)}; how far the knee bends is of the bottom.")
     if (doubt := task_doubt(trial)) is not None:
         lines += wrap(f"{doubt} (--task)", 100, initial_indent="  ", subsequent_indent="  ")
     return lines
