@@ -100,9 +100,15 @@ def screen(
     looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
     if settings.second_look and motion.view is not None and motion.view.facing != "sagittal":
-        looks = (track, *_second_look(calm, track, motion, tell, already[1:]))
+        wanted = times_to_look_closely(track, motion)
+        looks = (track, *_second_look(calm, track, wanted, tell, already[1:]))
         if len(looks) > 1:
             motion = read_motion(track, task=settings.task, side=settings.side, closer=looks[1])
+            # Where it tells another leg, numbers are read at other instants (1 of 149 rendered films).
+            wanted = np.union1d(looks[1].times_s, times_to_look_closely(track, motion))
+            if len(wanted) > len(looks[1].times_s):
+                looks = (track, *_second_look(calm, track, wanted, tell, looks[1:]))
+                motion = read_motion(track, task=settings.task, side=settings.side, closer=looks[1])
     return _screening(looks, motion, settings)
 
 
@@ -158,10 +164,13 @@ def times_to_look_closely(track: PoseTrack, motion: Motion) -> NDArray[np.float6
 
 
 def _second_look(
-    video: VideoSource, track: PoseTrack, motion: Motion, tell: Progress, already: tuple[PoseTrack, ...]
+    video: VideoSource,
+    track: PoseTrack,
+    wanted: NDArray[np.float64],
+    tell: Progress,
+    already: tuple[PoseTrack, ...],
 ) -> tuple[PoseTrack, ...]:
-    """The heavy model, averaged with its mirror image, at the few frames where numbers are read."""
-    wanted = times_to_look_closely(track, motion)
+    """The heavy model, averaged with its mirror image, at the few frames whose times are wanted."""
     looks = [look.only(np.isin(look.times_s, wanted)) for look in already]
     missing = np.setdiff1d(wanted, np.concatenate([np.empty(0), *(look.times_s for look in looks)]))
     if len(missing):

@@ -82,7 +82,7 @@ def read_motion(
         dips = [replace(dip, stance_side="unknown") for dip in dips]
     sets = _sets(dips)
     if tell_side:
-        sets = _joined(joints, sets)
+        sets = _joined(joints, sets, task, closer)
     found = track.found
     standing = _standing(joints, sets) & found
     view = assess_view(joints, standing if standing.any() else found)
@@ -143,15 +143,18 @@ def _sets(dips: list[Dip]) -> list[list[Dip]]:
     return sets
 
 
-def _joined(joints: Joints, sets: list[list[Dip]]) -> list[list[Dip]]:
-    """Sets that follow one another, made one where a foot stayed standing before, between and after them: a dip or two
-    were taken for the other leg's. Who changes legs moves both feet."""
+def _joined(joints: Joints, sets: list[list[Dip]], task: Task | None, closer: PoseTrack | None) -> list[list[Dip]]:
+    """Sets that follow one another, made one where a foot stayed standing before, between and after them, or where a
+    foot is the higher one in all their step-downs: a dip or two were taken for the other leg's. Who changes legs moves
+    both feet, and steps down from the other."""
     joined: list[list[Dip]] = []
     for members in sets:
         last = joined[-1] if joined else None
         if last is not None and members[0].start_s - last[-1].end_s <= _SET_PAUSE_S:
             after_s = joined[-2][-1].end_s + _FOOT_DOWN_S if len(joined) > 1 else 0.0
-            if _left_standing(joints, [*last, *members], after_s) is not None:
+            both = [*last, *members]
+            known = task or _surely(_seen_under_feet(closer, min(after_s, last[0].start_s), members[-1].end_s))
+            if _left_standing(joints, both, after_s) is not None or (known in _DOWN and _higher(joints, both)):
                 last += members
                 continue
         joined.append(list(members))
@@ -199,7 +202,7 @@ def _trial(
 ) -> Trial | None:
     members = _repeated(members)
     under_feet = _seen_under_feet(closer, min(after_s, members[0].start_s), members[-1].end_s)
-    chosen = task or (TASKS[int(np.argmax(under_feet))] if under_feet.max() >= _SURE else None)
+    chosen = task or _surely(under_feet)
     stance: StanceSide = next((dip.stance_side for dip in members if dip.stance_side != "unknown"), "unknown")
     if tell_side:
         stance = _stood_on(joints, members, after_s, chosen)
@@ -224,7 +227,7 @@ def _stood_on(joints: Joints, members: list[Dip], after_s: float, task: Task | N
     """The leg that a set is done on; unknown where neither the feet's heights, nor a foot that is lifted, nor more than
     half of its repetitions, nor where the hips are tell it."""
     repetitions = no_swaying(members)
-    if task in ("forward_step_down", "lateral_step_down") and (higher := _higher(joints, repetitions)) is not None:
+    if task in _DOWN and (higher := _higher(joints, repetitions)) is not None:
         return higher
     if (left_standing := _left_standing(joints, members, after_s)) is not None:
         return left_standing
@@ -248,12 +251,32 @@ def _under_hips(joints: Joints, members: list[Dip]) -> StanceSide:
     return "left" if nearer > 0 else "right"
 
 
+_DOWN: tuple[Task, ...] = ("forward_step_down", "lateral_step_down")
+# Who steps down lets the free foot down as far as the body sinks, or part of it, and stands on the other. One ankle
+# rose against the other by more than this (part of leg length) from the ends of a step-down to its bottom at 104 of 128
+# bottoms (rendered films), and was the stance foot at all of them; the free one's never did so by more than 0.03.
+_LET_DOWN = 0.04
+# Where an ankle is at an instant is its median over so long before and after; a tenth of the depth is reached up to so
+# long after the foot began to move.
+_ABOUT_S = 0.1
+_BEFORE_S = 0.3
+
+
 def _higher(joints: Joints, members: list[Dip]) -> Side | None:
-    """The foot that is the higher one at the bottoms at which they differ by more than a camera can make them, if it is
-    the same at all of these: who steps down stands on it."""
-    at = [int(np.argmin(np.abs(joints.times_s - dip.bottom_s))) for dip in members]
-    left_rises = (joints.of("right", "ankle") - joints.of("left", "ankle"))[at, 1] / joints.leg_px[at]
-    higher: set[Side] = {"left" if rise > 0 else "right" for rise in left_rises if abs(rise) > ALOFT}
+    """The foot that at the bottoms is the higher one by more than a camera can make it, or becomes so on the way there,
+    if it is the same at all of which either is true: who steps down stands on it."""
+    left_rises = (joints.of("right", "ankle") - joints.of("left", "ankle"))[:, 1] / joints.leg_px
+
+    def at(instant_s: float) -> float:
+        return finite_median(left_rises[np.abs(joints.times_s - instant_s) <= _ABOUT_S])
+
+    higher: set[Side] = set()
+    for dip in members:
+        rise = at(dip.bottom_s)
+        rises = rise - finite_median(np.array([at(dip.start_s - _BEFORE_S), at(dip.end_s + _BEFORE_S)]))
+        for told, least in ((rise, ALOFT), (rises, _LET_DOWN)):
+            if abs(told) > least:
+                higher.add("left" if told > 0 else "right")
     return higher.pop() if len(higher) == 1 else None
 
 
@@ -291,6 +314,11 @@ def _free_from_stance(joints: Joints, stance: Side, start_s: float, end_s: float
 _SURE = 0.8
 # No single picture speaks against a task with more than this.
 _SMALLEST_SHARE = 1e-3
+
+
+def _surely(under_feet: NDArray[np.float64]) -> Task | None:
+    """The task that what is under the feet tells surely."""
+    return TASKS[int(np.argmax(under_feet))] if under_feet.max() >= _SURE else None
 
 
 def _seen_under_feet(closer: PoseTrack | None, start_s: float, end_s: float) -> NDArray[np.float64]:

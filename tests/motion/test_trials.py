@@ -449,6 +449,27 @@ def test_who_steps_down_stands_on_the_higher_foot(stance: Side) -> None:
         assert why_not(motion) == [None] * 2
 
 
+@pytest.mark.parametrize("stance", SIDES)
+def test_step_downs_from_a_low_plate_are_one_set_though_one_is_taken_for_the_other_leg_s(stance: Side) -> None:
+    # The free foot comes down by 8 % of leg length, less than tells a height alone; in the second repetition the
+    # landmark of the foot stood on is drawn aside by more than the other moves.
+    top = Figure(stance, rise=-0.02, aside=0.25)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=50.0, rise=-0.10)), (2.0, top), (2.4, top)]
+    track = perform([(0.0, top), (2.0, top)], once, once)
+    second = np.where(track.times_s > 4.2, 0.16 * LEG_PX * sunk(track), 0.0)
+    stood_on, free = (Landmark[f"{side}_ankle".upper()] for side in (stance, other_side(stance)))
+    misled = drawn(track, stood_on, by_px=second, axis=0)
+    misled.image_px[track.times_s > 4.2, free, 0] = misled.image_px[0, free, 0]
+    assert [dip.stance_side for dip in find_dips(Joints.from_track(misled))] == [stance, other_side(stance)]
+    for motion in (
+        read_motion(misled, task="lateral_step_down"),
+        read_motion(misled, closer=told_by_feet(misled, 0.01, 0.01, 0.98)),
+    ):
+        assert only_trial(motion).stance_side == stance
+        assert why_not(motion) == [None] * 2
+    assert len(read_motion(misled, task="single_leg_squat").trials) == 2, "in squats nothing tells them apart"
+
+
 def test_a_foot_whose_landmark_is_elsewhere_for_a_moment_has_not_been_lifted() -> None:
     top = Figure("left", rise=0.02, aside=0.32)
     once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=-0.12)), (2.0, top), (3.5, top)]
