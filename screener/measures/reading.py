@@ -115,23 +115,22 @@ def view_yaw_deg(
     trials: tuple[Trial, ...], joints: Joints, looks: tuple[PoseTrack, ...], corrector: Corrector
 ) -> float | None:
     """How far the person is turned out of the camera's axis (as `CameraView.yaw_deg`), by the corrector: the median
-    over all depths of all repetitions; None where no close look was taken or nothing was like what it has learned."""
+    over the repetitions; None where no close look was taken or nothing was like what it has learned."""
     found = []
     for trial in trials:
         quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
         if trial.stance_side == "unknown" or quiet is None or quiet.model != corrector.model:
             continue
         for rep in trial.repetitions:
-            if not rep.counted:
+            moments = _moments(trial.signals, rep)
+            at_s = moments.depths_s.get("bottom", moments.read_s) if rep.counted else None
+            pose = None if at_s is None else _pose_at(trial, rep, joints, looks, at_s)
+            if pose is None or pose.model != corrector.model:
                 continue
-            for at_s in _moments(trial.signals, rep).depths_s.values():
-                pose = _pose_at(trial, rep, joints, looks, at_s)
-                if pose is None or pose.model != corrector.model:
-                    continue
-                front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
-                # The camera stands on the person's left: the person is turned to their right.
-                sign = 1 if front == (trial.stance_side == "left") else -1
-                found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
+            front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
+            # The camera stands on the person's left: the person is turned to their right.
+            sign = 1 if front == (trial.stance_side == "left") else -1
+            found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
     known = [yaw for yaw in found if np.isfinite(yaw)]
     return float(np.median(known)) if known else None
 
@@ -417,9 +416,11 @@ def _over_time(trial: Trial, rep: Repetition, joints: Joints, view: CameraView) 
     }
     found["foot_touchdowns"] = (
         NotMeasured(
-            "The free foot is held so low that it looks the same on the floor."
-            if trial.task == "single_leg_squat"
-            else "In a step-down the foot is meant to touch the floor."
+            "In a step-down the foot is meant to touch the floor."
+            if trial.task != "single_leg_squat"
+            else "The picture is too grainy to tell a foot on the floor from one above it. Use more light."
+            if joints.grainy
+            else "The free foot is held so low that it looks the same on the floor."
         )
         if rep.touched_down is None
         else Measurement(rep.touched_down, rep.touched_down, rep.touched_down, MEASURES["foot_touchdowns"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Joints:
         visibility: `(frame, 33)`, as the model gave it.
         leg_px: `(frame,)`, the length of a straight leg in the picture about that time.
         width_px, height_px: of the picture.
+        grainy: whether the pictures were grainy, as they are in poor light: landmarks wander more then.
     """
 
     times_s: _Values
@@ -49,6 +50,7 @@ class Joints:
     leg_px: _Values
     width_px: int
     height_px: int
+    grainy: bool = False
 
     def of(self, side: Side, joint: str) -> _Values:
         """`(frame, xy)` of a joint such as `of("left", "hip")`."""
@@ -63,10 +65,11 @@ class Joints:
         """Smooth a track, and find the length of the leg in the picture."""
         px = smooth(track.times_s, track.image_px)
         world = smooth(track.times_s, track.world_m)
-        joints = cls(track.times_s, px, world, track.visibility, np.empty(0), track.width_px, track.height_px)
+        size = track.width_px, track.height_px
+        joints = cls(track.times_s, px, world, track.visibility, np.empty(0), *size, track.grainy)
         lengths = [np.linalg.norm(joints.of(side, "hip") - joints.of(side, "ankle"), axis=1) for side in _SIDES]
         leg_px = _running_high(track.times_s, np.fmax(*lengths))
-        return cls(track.times_s, px, world, track.visibility, leg_px, track.width_px, track.height_px)
+        return replace(joints, leg_px=leg_px)
 
 
 _SIDES: tuple[Side, Side] = ("left", "right")

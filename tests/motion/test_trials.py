@@ -285,6 +285,15 @@ def test_a_touch_that_a_closer_look_does_not_see_is_none() -> None:
         assert [rep.touched_down for rep in only_trial(motion).repetitions] == [int(why is not None)]
 
 
+def test_in_a_grainy_picture_no_touch_is_told() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", touch=True))
+    grainy = replace(track, source={**track.source, "grainy": True})
+    for each, why, touched in ((track, "foot touched down", 1), (grainy, None, None)):
+        motion = read_motion(each, task="single_leg_squat")
+        assert why_not(motion) == [why]
+        assert [rep.touched_down for rep in only_trial(motion).repetitions] == [touched]
+
+
 def test_swaying_does_not_tell_the_task() -> None:
     sway = squat("left", 28.0, 1.2)
     motion = read_motion(perform(on_both(2.0), lift("left"), *([sway] * 3), step_down("left", times=2)))
