@@ -284,8 +284,12 @@ def _measure_repetition(
         wanted = {read_s, rep.bottom_s, *moments.depths_s.values()}
         read = {at_s: reader.at(at_s) for at_s in sorted(wanted)}
         depth = read[rep.bottom_s]["knee_flexion_deg"]
-        if "bottom" in moments.depths_s and isinstance(depth, Measurement) and depth.value <= DEEPEST_READ_DEG:
-            read_s = rep.bottom_s  # the first look took it for deeper than it is
+        if "bottom" in moments.depths_s and isinstance(depth, Measurement):
+            # The first look took it for deeper than it is, or the closer one did not see it higher up: an older one
+            # never looked there.
+            unseen = all(isinstance(reading, NotMeasured) for reading in read[read_s].values())
+            if depth.value <= DEEPEST_READ_DEG or unseen:
+                read_s = rep.bottom_s
         measures |= read[read_s] | {"knee_flexion_deg": depth}
         measures |= _over_time(trial, rep, joints, view)
         at_depth = {depth: read[at_s] for depth, at_s in moments.depths_s.items()}

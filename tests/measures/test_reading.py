@@ -174,6 +174,19 @@ def test_a_bottom_that_the_closer_look_finds_less_deep_is_read() -> None:
         assert (rep.read_at, rep.read_s) == ("bottom", rep.bottom_s)
 
 
+def test_what_the_closer_look_saw_at_the_bottom_only_is_read_there() -> None:
+    track = perform(on_both(2.0), lift("left"), squat("left", deg=90.0, seconds=3.0, times=2, fppa_deg=20.0))
+    motion = read_motion(track)
+    assert motion.view is not None
+    (trial,) = motion.trials
+    quiet = (track.times_s >= trial.quiet_stance.start_s) & (track.times_s <= trial.quiet_stance.end_s)
+    bottoms = np.any([np.abs(track.times_s - rep.bottom_s) < 0.05 for rep in trial.repetitions], axis=0)
+    closer = replace(track, model="heavy").only(quiet | bottoms)
+    for rep in measure_trial(trial, motion.joints, motion.view, (track, closer)).repetitions:
+        assert (rep.read_at, rep.read_s) == ("bottom", rep.bottom_s)
+        assert number(rep.measures["fppa_deg"]) == pytest.approx(20.0, abs=1.0)
+
+
 def test_a_foot_s_landmark_that_is_drawn_along_does_not_change_the_depth() -> None:
     """The other leg draws the standing ankle's landmark along, here by 3 % of leg length at the bottom."""
     track = perform(on_both(2.0), lift("left"), squat("left", deg=80.0, seconds=3.0, times=2))
