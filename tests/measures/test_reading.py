@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,24 @@ def measured(track: PoseTrack, corrector: Corrector | None = None) -> MeasuredTr
     assert motion.view is not None
     (trial,) = motion.trials
     return measure_trial(trial, motion.joints, motion.view, (track,), corrector)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A corrector that says what a test wants it to, of what one of the pose bundles sees."""
+
+    says: Callable[[PoseSample, PoseSample, dict[MeasureName, float]], dict[MeasureName, Estimate]]
+    model: str = "full"
+
+    def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
+        return 0.0
+
+    def correct(
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
+    ) -> dict[MeasureName, Estimate]:
+        assert stance == "left"
+        assert set(raw) > {"pelvic_drop_deg", "fppa_deg"}
+        return self.says(quiet, at, raw)
 
 
 def number(reading: Reading) -> float:
@@ -155,22 +174,12 @@ def test_a_deep_repetition_is_read_at_sixty_five_degrees_on_the_way_down(deg: fl
 
 
 def test_a_bottom_that_the_closer_look_finds_less_deep_is_read() -> None:
-    class Shallower:
-        """Finds every knee bent by 10° less."""
-
-        model = "full"
-
-        def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
-            return 0.0
-
-        def correct(
-            self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
-        ) -> dict[MeasureName, Estimate]:
-            return {"knee_flexion_deg": Estimate(raw["knee_flexion_deg"] - 10.0, 4.0)}
+    def less_bent(quiet: PoseSample, at: PoseSample, raw: dict[MeasureName, float]) -> dict[MeasureName, Estimate]:
+        return {"knee_flexion_deg": Estimate(raw["knee_flexion_deg"] - 10.0, 4.0)}
 
     track = perform(on_both(2.0), lift("left"), squat("left", deg=70.0, times=2))
     assert {rep.read_at for rep in measured(track).repetitions} == {"deepest_readable"}
-    for rep in measured(track, Shallower()).repetitions:
+    for rep in measured(track, StandIn(less_bent)).repetitions:
         assert (rep.read_at, rep.read_s) == ("bottom", rep.bottom_s)
 
 
@@ -326,27 +335,17 @@ def test_what_the_closer_look_did_not_find_is_not_read_from_another_model_s_pose
 
 
 def test_a_corrector_replaces_what_it_knows_and_leaves_the_rest() -> None:
-    class Always:
-        """Knows the drop: 9.5 ± 2.5°; fitted to what one of the pose bundles sees."""
-
-        def __init__(self, model: str) -> None:
-            self.model = model
-
-        def correct(
-            self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
-        ) -> dict[MeasureName, Estimate]:
-            assert stance == "left"
-            assert set(raw) > {"pelvic_drop_deg", "fppa_deg"}
-            return {"pelvic_drop_deg": Estimate(9.5, 2.5)}
+    def drop(quiet: PoseSample, at: PoseSample, raw: dict[MeasureName, float]) -> dict[MeasureName, Estimate]:
+        return {"pelvic_drop_deg": Estimate(9.5, 2.5)}
 
     track = perform(on_both(2.0), lift("left"), squat("left", times=3))
-    plain, corrected = measured(track), measured(track, Always("full"))
-    drop = corrected.repetitions[0].measures["pelvic_drop_deg"]
-    assert isinstance(drop, Measurement)
-    assert (drop.value, drop.low, drop.high) == (9.5, 7.0, 12.0)
+    plain, corrected = measured(track), measured(track, StandIn(drop))
+    told = corrected.repetitions[0].measures["pelvic_drop_deg"]
+    assert isinstance(told, Measurement)
+    assert (told.value, told.low, told.high) == (9.5, 7.0, 12.0)
     assert number(corrected.summary["pelvic_drop_deg"]) == 9.5
     assert corrected.summary["fppa_deg"] == plain.summary["fppa_deg"]
-    assert measured(track, Always("heavy")).summary == plain.summary, "another bundle's poses stay raw"
+    assert measured(track, StandIn(drop, "heavy")).summary == plain.summary, "another bundle's poses stay raw"
 
 
 @pytest.mark.parametrize("moved_px", [(0.0, 0.0), (60.0, -35.0)], ids=["it stands", "it is moved"])
@@ -355,23 +354,14 @@ def test_a_camera_that_is_moved_after_the_quiet_stance_does_not_move_the_stance_
 ) -> None:
     seen: list[tuple[np.ndarray, np.ndarray]] = []
 
-    class Looks:
+    def looks(quiet: PoseSample, at: PoseSample, raw: dict[MeasureName, float]) -> dict[MeasureName, Estimate]:
         """Sees where the stance ankle and the hips are."""
-
-        model = "full"
-
-        def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
-            return 0.0
-
-        def correct(
-            self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
-        ) -> dict[MeasureName, Estimate]:
-            seen.append(((at.px - quiet.px)[Landmark.LEFT_ANKLE], (at.px - quiet.px)[Landmark.LEFT_HIP]))
-            return {}
+        seen.append(((at.px - quiet.px)[Landmark.LEFT_ANKLE], (at.px - quiet.px)[Landmark.LEFT_HIP]))
+        return {}
 
     track = perform(on_both(2.0), lift("left"), squat("left", times=3))
     image_px = track.image_px + np.clip(track.times_s - 2.2, 0.0, 0.5)[:, None, None] / 0.5 * np.array(moved_px)
-    measured(replace(track, image_px=image_px), Looks())
+    measured(replace(track, image_px=image_px), StandIn(looks))
     assert len(seen) == 3 * 4, "at three depths and the bottom"
     for ankle, hip in seen:
         assert np.linalg.norm(ankle) < 0.08 * LEG_PX
