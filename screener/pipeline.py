@@ -97,19 +97,18 @@ def screen(
     track = mend_left_right_flips(track)
     track = replace(track, source=_source(video, grainy=calm is not video)).with_warnings(*calm.warnings)
 
-    looks: tuple[PoseTrack, ...] = (track,)
     motion = read_motion(track, task=settings.task, side=settings.side)
-    if settings.second_look and motion.view is not None and motion.view.facing != "sagittal":
-        wanted = times_to_look_closely(track, motion)
-        looks = (track, *_second_look(calm, track, wanted, tell, already[1:]))
-        if len(looks) > 1:
-            motion = read_motion(track, task=settings.task, side=settings.side, closer=looks[1])
-            # Where it tells another leg, numbers are read at other instants (1 of 149 rendered films).
-            wanted = np.union1d(looks[1].times_s, times_to_look_closely(track, motion))
-            if len(wanted) > len(looks[1].times_s):
-                looks = (track, *_second_look(calm, track, wanted, tell, looks[1:]))
-                motion = read_motion(track, task=settings.task, side=settings.side, closer=looks[1])
-    return _screening(looks, motion, settings)
+    wanted, closer = np.empty(0), tuple[PoseTrack, ...]()
+    # Where the closer look tells another leg, numbers are read at other instants (1 of 149 rendered films): once more.
+    for _ in range(2 if settings.second_look and motion.view is not None and motion.view.facing != "sagittal" else 0):
+        looked_at, wanted = wanted, np.union1d(wanted, times_to_look_closely(track, motion))
+        if len(wanted) == len(looked_at):
+            break
+        closer = _second_look(calm, track, wanted, tell, closer or already[1:])
+        if not closer:
+            break
+        motion = read_motion(track, task=settings.task, side=settings.side, closer=closer[0])
+    return _screening((track, *closer), motion, settings)
 
 
 # Larger pictures are scaled down while they are decoded: the pose model, which sees the person at 256 × 256, gains

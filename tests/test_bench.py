@@ -32,14 +32,14 @@ def test_a_repeated_recording_has_every_frame_at_its_time(tmp_path: Path) -> Non
     assert times_s == pytest.approx([i / 30 for i in range(720)], abs=1e-3)
 
 
-def test_cpu_stays_within_its_bounds(recording: Path) -> None:
-    # One round is enough to see what went wrong by a tenth. Rounds differ by nearly as much (both looks / first look
-    # from 1.47 to 1.65 in five), so a bound is missed where three in a row miss it.
+def test_nothing_costs_a_tenth_more_than_its_bound(recording: Path) -> None:
+    # `python -m screener.bench` holds the bounds themselves, in the median of five rounds on a machine that does
+    # nothing else. Single rounds differ by a tenth, and here others work beside: what is sought is what went wrong.
     for _ in range(3):
         costs, bounds = bench.measure_cpu(recording, rounds=1)
-        if all(bound.holds for bound in bounds):
+        if all(bound.measured <= 1.1 * bound.at_most for bound in bounds):
             break
-    assert [bound for bound in bounds if not bound.holds] == [], costs
+    assert [bound for bound in bounds if bound.measured > 1.1 * bound.at_most] == [], costs
     assert {cost.name for cost in costs} == {"naive script", "bare inference", "first look", "both looks"}
 
 

@@ -294,12 +294,12 @@ def _vertex(times_s: NDArray[np.float64], signal: NDArray[np.float64], peak: int
 
 def _movement(joints: Joints, side: Side, near: slice) -> float:
     """How far an ankle moves within some frames (5th to 95th percentile), as part of leg length; inf if unseen."""
-    points = joints.of(side, "ankle")[near] / joints.leg_px[near, None]
+    points = joints.of(side, "ankle")[near]
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < 3:
         return float("inf")
     low, high = np.percentile(points, [5, 95], axis=0)
-    return float(np.hypot(*(high - low)))
+    return float(np.hypot(*(high - low)) / np.median(joints.leg_px[near]))
 
 
 def _runs(good: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from screener.measures.reading import instants_to_read
 from screener.motion import Motion, Trial, read_motion
 from screener.motion.repetitions import find_dips, same_movement
 from screener.motion.signals import Joints
-from screener.pose import Landmark, PoseTrack
+from screener.pose import Landmark, PoseTrack, mirror_names
 from screener.terms import Side, Task, other_side
 from tests.figures import LEG_PX, Figure, Step, lift, mirrored, on_both, perform, squat, step_down
 
@@ -566,6 +566,23 @@ def test_where_left_and_right_were_swapped_too_often_the_side_is_unknown_unless_
         assert [trial.stance_side for trial in motion.trials] == sides
         assert (motion.nothing_because is None) == (share < 0.1)
         assert why_not(read_motion(mended, side="left")) == [None] * 3
+
+
+def test_a_closer_look_that_names_left_and_right_alike_confirms_what_was_swapped_back() -> None:
+    track = perform(squats_on("left"))
+    often = replace(track, flipped=np.arange(len(track.times_s)) < 0.4 * len(track.times_s))
+    closer = often.only(np.arange(len(track.times_s)) % 10 == 0)
+    assert only_trial(read_motion(often, closer=closer)).stance_side == "left"
+    other_way = replace(closer, image_px=mirror_names(closer.image_px))
+    assert only_trial(read_motion(often, closer=other_way)).stance_side == "unknown"
+
+
+def test_a_foot_that_stands_has_not_moved_where_the_leg_looks_shorter_for_a_while() -> None:
+    # How long a straight leg looks is told from the ten seconds about a frame: on one leg it is shorter than on both.
+    # Far from the picture's edge, a thirtieth of it less is as much as a foot may move.
+    joints = Joints.from_track(perform(squats_on("left")))
+    shorter = replace(joints, px=joints.px + 10 * LEG_PX, leg_px=joints.leg_px * np.linspace(1.0, 0.9, len(joints.px)))
+    assert [dip.stance_side for dip in find_dips(shorter)] == ["left"] * 3
 
 
 def test_quiet_stance_is_on_both_feet_where_the_recording_has_that() -> None:
