@@ -199,29 +199,26 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     err more, about twice as many.
     """
     quiet = trial.quiet_stance
-    quiet_frames, bottom_offsets_s, deep_offsets_s, passing_offsets_s = (
-        _CLOSE_LOOKS_WHERE_GRAINY if grainy else _CLOSE_LOOKS
-    )
+    quiet_frames, bottom_offsets_s, passing_offsets_s = _CLOSE_LOOKS_WHERE_GRAINY if grainy else _CLOSE_LOOKS
     instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, quiet_frames).tolist()
     for rep in trial.repetitions:
         if rep.counted or rep.excluded_because in OVERTURNED_BY_A_CLOSER_LOOK:
             moments = _moments(trial.signals, rep)
             if moments.read_s is not None:
                 # Where a bottom is too deep for the rest to be read, how deep it is still is.
-                deep = moments.read_s != rep.bottom_s
-                instants += [rep.bottom_s + offset for offset in (deep_offsets_s if deep else bottom_offsets_s)]
-                if deep:
+                instants += [rep.bottom_s + offset for offset in bottom_offsets_s]
+                if moments.read_s != rep.bottom_s:
                     instants += [moments.read_s + offset for offset in passing_offsets_s]
             instants += [at_s for depth, at_s in moments.depths_s.items() if depth != "bottom"]
     return instants
 
 
-# How many frames a second look takes of the quiet stance, and where it looks about a bottom, about one that is too deep
-# to be what is read, and about a depth that is passed: more bring nothing (docs/accuracy.md). In grainy pictures,
-# averaged with their neighbours, more do: it brought the drop of 60 repetitions from 3.6° off to 3.3°.
-_CLOSE_LOOKS = (7, (-0.035, 0.035), (0.0,), (0.0,))
+# How many frames a second look takes of the quiet stance, and where it looks about a bottom and about a depth that is
+# passed: more bring nothing (docs/accuracy.md). In grainy pictures, averaged with their neighbours, more do: it brought
+# the drop of 60 repetitions from 3.6° off to 3.3°.
+_CLOSE_LOOKS = (7, (0.0,), (0.0,))
 _GRAINY_S = (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)
-_CLOSE_LOOKS_WHERE_GRAINY = (21, _GRAINY_S, _GRAINY_S, _GRAINY_S[2:5])
+_CLOSE_LOOKS_WHERE_GRAINY = (21, _GRAINY_S, _GRAINY_S[2:5])
 
 
 def measure_trial(
