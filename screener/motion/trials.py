@@ -76,7 +76,8 @@ def read_motion(
     """
     joints = Joints.from_track(track)
     if not np.isfinite(joints.leg_px).any():
-        return Motion(joints, None, (), "Nobody could be found in the picture. Show the whole body, head to feet.")
+        how = "Show the whole body, head to feet" + (", in more light." if joints.grainy else ".")
+        return Motion(joints, None, (), f"Nobody could be found in the picture. {how}")
     dips = find_dips(joints, side)
     untold = side is None and _named_by_a_narrow_vote(track, closer)
     if untold:

@@ -614,6 +614,9 @@ def test_an_empty_room_and_no_frame_at_all_show_nobody() -> None:
         assert (motion.view, motion.trials) == (None, ())
         assert motion.nothing_because is not None
         assert "Nobody could be found" in motion.nothing_because
+    in_the_dark = read_motion(replace(track, source={"grainy": True}))
+    assert in_the_dark.nothing_because is not None
+    assert in_the_dark.nothing_because.endswith("in more light.")
 
 
 def frames_of(track: PoseTrack, frames: slice) -> PoseTrack:
