@@ -125,12 +125,13 @@ def until_result(page: Page) -> dict[str, int]:
     return counted
 
 
-def check_like_uploaded(page: Page, uploaded: Screening, *, within: float = 1.0, knee_within: float = 1.0) -> None:
-    """The page's result has the sides, the repetitions, the movement and the numbers of `analyze`, and a plan.
+# Which picture shows the bottom, and how the camera's film and the page code it, moves a number by up to 1.8° (six legs
+# at 24 to 27 pictures a second).
+_APART_DEG = 2.5
 
-    Args:
-        within, knee_within: how many degrees the numbers, and the bend of the knee, may be apart on an idle machine.
-    """
+
+def check_like_uploaded(page: Page, uploaded: Screening) -> None:
+    """The page's result has the sides, the repetitions, the movement and the numbers of `analyze`, and a plan."""
     seen = {trial["side"]: trial for trial in page.evaluate("selfCheck.result.trials")}
     known = {trial.stance_side: trial for trial in uploaded.trials}
     assert sorted(seen) == sorted(known) == ["left", "right"]
@@ -148,14 +149,11 @@ def check_like_uploaded(page: Page, uploaded: Screening, *, within: float = 1.0,
     # Of the very same pictures the numbers are the very same (tests/test_live.py). A busy machine looks at fewer of
     # them than `analyze` did: under the 20 a second that an idle one does, other pictures show the bottom. Then the
     # numbers must still lie where `analyze` says that they lie.
-    for (side, name), (value, of_file) in values.items():
+    for which, (value, of_file) in values.items():
         if rate < 20:
-            assert of_file.low <= value <= of_file.high, (side, name, rate, value, of_file)  # type: ignore[union-attr]
-            continue
-        idle = knee_within if name == "knee_flexion_deg" else within
-        if name == "pelvic_drop_deg":  # at 24 pictures a second one was 1.03° apart, where its interval was some ±6°
-            idle = max(idle, 1.5)
-        assert apart[side, name] <= idle, (side, name, rate, apart[side, name])
+            assert of_file.low <= value <= of_file.high, (which, rate, value, of_file)  # type: ignore[union-attr]
+        else:
+            assert apart[which] <= _APART_DEG, (which, rate, apart[which])
     # The plan is there, with drawings of its exercises.
     expect(page.locator("#plan")).to_be_visible()
     assert page.locator(".exercises li").count() >= 3
@@ -234,10 +232,7 @@ def test_step_downs_and_one_leg_again(
     expect(page.locator("#setup")).to_contain_text("on the step")
     page.click("#start")
     assert until_result(page) == {"left": _REPETITIONS, "right": _REPETITIONS}
-    # In six walks at 21 to 24 pictures a second the left knee's bend was up to 1.8° from `analyze`, the rest 0.7°.
-    # Compressing the film's pictures twice as JPEG, as camera and page do, moves `analyze` itself by 0.8° and 0.5°.
-    bounds = {"within": 2.0, "knee_within": 3.0}
-    check_like_uploaded(page, film.uploaded, **bounds)
+    check_like_uploaded(page, film.uploaded)
     first = page.evaluate("selfCheck.result")
     assert (first["task"], first["box_height_cm"]) == ("forward_step_down", 18)
     expect(page.locator("#result")).to_contain_text("From a step of 18 cm.")
@@ -250,7 +245,7 @@ def test_step_downs_and_one_leg_again(
     page.get_by_role("button", name="Do the left leg again").click()
     expect(page.locator("#trouble")).to_be_hidden(timeout=_PATIENCE_MS)
     assert until_result(page) == {"left": _REPETITIONS, "right": 0}
-    check_like_uploaded(page, film.uploaded, **bounds)
+    check_like_uploaded(page, film.uploaded)
     again = page.evaluate("selfCheck.result")
     assert again["id"] != first["id"]
     assert (again["task"], again["box_height_cm"]) == ("forward_step_down", 18)
