@@ -185,8 +185,7 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            number = int(frame.time_s / _VIEW_S)
-            view = _VIEWS[number % len(_VIEWS)]
+            view = _VIEWS[int(frame.time_s / _VIEW_S) % len(_VIEWS)]
             row = self._expected_in(rgb, expected, view)
             if row is None and rgb is not frame.rgb:
                 # In poor light the detector may be led astray by the grey about the box.
@@ -195,9 +194,7 @@ class PoseEstimator:
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
                 leg_px = standing_leg_px(near.image_px[around]) / frame.scale
-                found = self._joints.find(
-                    rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1], mirrored=number % 2 == 1
-                )
+                found = self._joints.find(rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1])
                 if len(task_shares) % _ASKED_EVERY == 0:
                     shares = self._footing.tell(frame.rgb, row[:, :2], leg_px, mirrored=len(task_shares) % 2 == 1)
             task_shares.append(shares)

@@ -77,17 +77,17 @@ class JointFinder:
         *,
         turned_deg: float = 0.0,
         zoom: float = 1.0,
-        mirrored: bool = False,
     ) -> _Values | None:
-        """The centres of hips and knees, `(4, xy)` as `FOUND_JOINTS`, in pixels of `rgb`; None where the hips lie too
-        far from the landmarks, or where it is not known how long the leg is.
+        """The centres of hips and knees, `(4, xy)` as `FOUND_JOINTS`, in pixels of `rgb`: the mean of what the network
+        says of the patch and of its mirror image. None where the hips lie too far from the landmarks, or where it is
+        not known how long the leg is.
 
         Args:
             rgb: the picture.
             px: `(33, xy)`, the pose model's landmarks in it.
             leg_px: how long the person's leg is in this picture when they stand; NaN where that is not known.
-            turned_deg, zoom, mirrored: how the network is shown the patch. Its errors depend on that a little, so
-                that frames which are shown to it in different ways average them out.
+            turned_deg, zoom: how the network is shown the patch. Its errors depend on that a little, so that frames
+                which are shown to it in different ways average them out.
         """
         import cv2  # slow to load, and only a close look needs it
 
@@ -95,13 +95,14 @@ class JointFinder:
             return None
         if self._network is None:
             self._network = cv2.dnn.readNetFromONNX(str(model_file("joints")))
-        there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom, mirrored=mirrored)
+        there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom)
         patch = cut_patch(rgb, px, there)
-        told = forwarded(self._network, patch)
-        found = told.reshape(-1, 2) + PATCH_PX / 2
+        # The network tells of the picture's left leg first, as it is in the mirror image.
+        shown, over = (forwarded(self._network, each).reshape(-1, 2) for each in (patch, patch[:, ::-1]))
+        found = (shown + over[SWAPPED] * [-1, 1]) / 2 + PATCH_PX / 2
         expected = px[list(FOUND_JOINTS)].astype(np.float64)
         if np.subtract(*expected[:2]) @ there[0, :2] > 0:
-            found = found[SWAPPED]  # the network tells of the picture's left leg first
+            found = found[SWAPPED]
         found = (found - there[:, 2]) @ np.linalg.inv(there[:, :2]).T
         found = believed(found[None], expected[None], np.array([leg_px]))[0]
         return None if np.isnan(found).any() else found

@@ -11,8 +11,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from screener.pose import Landmark
-from screener.pose.joints import HIPS_AT, LEG_PX, JointFinder, believed, cut_patch, patch_frame, standing_leg_px
+from screener.pose import Landmark, mirror_names
+from screener.pose.joints import (
+    HIPS_AT,
+    LEG_PX,
+    SWAPPED,
+    JointFinder,
+    believed,
+    cut_patch,
+    patch_frame,
+    standing_leg_px,
+)
 from screener.pose.landmarks import FOUND_JOINTS, HIPS
 from screener.screening import Screening
 from screener.video import open_video
@@ -131,6 +140,24 @@ def test_joints_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
         there = finder.find(np.asarray(picture, np.uint8), moved(px), factor * leg_px)
         assert there is not None
         assert np.abs(there - moved(here)).max() < 0.02 * factor * leg_px
+
+
+def test_a_picture_and_its_mirror_image_tell_the_same(screened: Callable[[str], Screening]) -> None:
+    name = CLIPS[0]
+    look = screened(name).looks[1]
+    px = look.image_px[0].astype(np.float64)
+    leg_px = standing_leg_px(screened(name).looks[0].image_px)
+    with open_video(clip_named(name)) as source:
+        (frame,) = source.read_windows([(float(look.times_s[0]),) * 2])
+    width = frame.rgb.shape[1]
+    finder = JointFinder()
+    here = finder.find(frame.rgb, px, leg_px)
+    over = mirror_names(px[None])[0] * [-1, 1] + [width, 0]
+    mirrored = finder.find(np.ascontiguousarray(frame.rgb[:, ::-1]), over, leg_px)
+    assert here is not None
+    assert mirrored is not None
+    back = (mirrored * [-1, 1] + [width, 0])[SWAPPED]
+    assert np.abs(back - here).max() < 0.002 * leg_px
 
 
 def test_joints_are_not_told_where_the_leg_is_not_known_or_they_would_be_far_off() -> None:
