@@ -89,9 +89,17 @@ _CHUNK_FRAMES = 1024
 
 # How the close look shows successive frames to the model, degrees and scale: turned both ways alike, and never
 # enlarged, which could push feet out of the picture [judgement; what it gives: docs/accuracy.md]. A new way every so
-# many seconds, which is how far apart the frames around a bottom are.
+# many seconds. Which way hangs on a frame's time alone, so that it is the same whatever else is looked at.
 _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5, 0.96), (-3.5, 0.92))
 _VIEW_S = 0.07
+
+
+def _view(time_s: float) -> tuple[float, float]:
+    """The way in which a frame is shown. Frames half a second apart, as those of a quiet stance are, differ, too: the
+    order begins one later in every round."""
+    rounds, step = divmod(int(time_s / _VIEW_S), len(_VIEWS))
+    return _VIEWS[(3 * step + rounds) % len(_VIEWS)]
+
 
 # What the feet stand on does not change from one look to the next: of so many one asks (what it costs and tells:
 # docs/accuracy.md).
@@ -185,7 +193,7 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            view = _VIEWS[int(frame.time_s / _VIEW_S) % len(_VIEWS)]
+            view = _view(frame.time_s)
             row = self._expected_in(rgb, expected, view)
             if row is None and rgb is not frame.rgb:
                 # In poor light the detector may be led astray by the grey about the box.
