@@ -23,7 +23,7 @@ from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS, Landmark, mirror_na
 from screener.pose.track import PoseTrack
 from screener.terms import TASKS
 
-__all__ = ["Follower", "PoseEstimator", "PoseFrame"]
+__all__ = ["Follower", "PoseEstimator", "PoseFrame", "way_shown"]
 
 # MediaPipe's tracking mode smooths landmarks with One Euro filters whose strength follows the time between
 # frames. Telling it that frames are this far apart makes the filters pass everything through, so tracking mode
@@ -94,9 +94,12 @@ _VIEWS = ((0.0, 1.0), (2.5, 0.97), (-2.5, 0.94), (1.2, 0.9), (-1.2, 0.99), (3.5,
 _VIEW_S = 0.07
 
 
-def _view(time_s: float) -> tuple[float, float]:
-    """The way in which a frame is shown. Frames half a second apart, as those of a quiet stance are, differ, too: the
-    order begins one later in every round."""
+def way_shown(time_s: float) -> tuple[float, float]:
+    """How a close look shows a frame of this time to the model: turned by so many degrees, and scaled.
+
+    Frames half a second apart, as those of a quiet stance are, are shown differently, too: the order begins one later
+    in every round.
+    """
     rounds, step = divmod(int(time_s / _VIEW_S), len(_VIEWS))
     return _VIEWS[(3 * step + rounds) % len(_VIEWS)]
 
@@ -193,7 +196,7 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            view = _view(frame.time_s)
+            view = way_shown(frame.time_s)
             row = self._expected_in(rgb, expected, view)
             if row is None and rgb is not frame.rgb:
                 # In poor light the detector may be led astray by the grey about the box.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from screener import Screening, screen
 from screener.measures import Measurement
 from screener.pose import Landmark, PoseEstimator
+from screener.pose.estimator import way_shown
 from screener.video import Picture, open_video
 from tests.clips import encode
 from tests.conftest import clip_named
@@ -105,3 +106,11 @@ def test_where_the_grey_about_the_box_leads_astray_the_whole_picture_is_looked_a
         for near, seen in ((first, True), (elsewhere, False)):
             look = estimator.look_closely(source.read_windows([(1.0, 1.0)]), near)
             assert look.found.tolist() == [seen]
+
+
+@pytest.mark.parametrize("lasts_s", [0.5, 1.0, 1.5, 1.9])
+def test_the_frames_of_a_quiet_stance_are_shown_in_different_ways(lasts_s: float) -> None:
+    # Somebody who stands still is the same picture again and again, and so is what the model gets wrong in it.
+    for starts_s in np.arange(0.0, 5.0, 0.1):
+        frames_s = np.linspace(starts_s, starts_s + lasts_s, 5)
+        assert len({way_shown(at_s) for at_s in frames_s}) >= 3
