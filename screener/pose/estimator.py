@@ -101,7 +101,7 @@ def way_shown(time_s: float) -> tuple[float, float]:
     in every round.
     """
     rounds, step = divmod(int(time_s / _VIEW_S), len(_VIEWS))
-    return _VIEWS[(3 * step + rounds) % len(_VIEWS)]
+    return _VIEWS[(step - rounds) % len(_VIEWS)]
 
 
 # What the feet stand on does not change from one look to the next: of so many one asks (what it costs and tells:
