@@ -196,7 +196,7 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     """The instants of a trial at which a second look pays: quiet stance, bottoms, and the matched depths.
 
     Few on purpose: a close look at one frame costs as much as ten in passing. In grainy pictures, where single frames
-    err more, about twice as many.
+    err more, about three times as many.
     """
     quiet = trial.quiet_stance
     quiet_frames, bottom_offsets_s, passing_offsets_s = _CLOSE_LOOKS_WHERE_GRAINY if grainy else _CLOSE_LOOKS

@@ -107,13 +107,13 @@ def _named_by_a_narrow_vote(track: PoseTrack, closer: PoseTrack | None) -> bool:
     shoulders and hips the same way round."""
     if not track.found.any() or track.flipped[track.found].mean() <= _MOST_SWAPPED:
         return False
-    if closer is None or not closer.found.any():
+    if closer is None:
         return True
-    seen = closer.only(closer.found)
-    at = np.argmin(np.abs(track.times_s[:, None] - seen.times_s), axis=0)
+    at = np.argmin(np.abs(track.times_s[:, None] - closer.times_s), axis=0)
+    both = closer.found & track.found[at]
     left, right = ([Landmark[f"{side}_{name}"] for name in ("SHOULDER", "HIP")] for side in ("LEFT", "RIGHT"))
-    way_round = [px[:, left, 0] > px[:, right, 0] for px in (track.image_px[at], seen.image_px)]
-    return bool((way_round[0] == way_round[1]).mean() < _CONFIRMED)
+    first, second = (px[both][:, left, 0] > px[both][:, right, 0] for px in (track.image_px[at], closer.image_px))
+    return not both.any() or bool((first == second).mean() < _CONFIRMED)
 
 
 def seen_from(motion: Motion, yaw_deg: float, closer: PoseTrack) -> Motion:

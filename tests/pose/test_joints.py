@@ -24,7 +24,7 @@ from screener.pose.joints import (
 )
 from screener.pose.landmarks import FOUND_JOINTS, HIPS
 from screener.screening import Screening
-from screener.video import open_video
+from screener.video import Picture, open_video
 from tests.conftest import clip_named
 
 # Drawn by the studio: bodies, rooms and clothes that no fitting saw, and a pelvis that drops.
@@ -119,22 +119,25 @@ def body_px() -> NDArray[np.float64]:
     return px
 
 
+def first_close_look(screening: Screening) -> tuple[Picture, NDArray[np.float64], float]:
+    """The first picture that was looked at closely, its landmarks, and the length of the leg."""
+    look = screening.looks[1]
+    with open_video(clip_named(CLIPS[0])) as source:
+        (frame,) = source.read_windows([(float(look.times_s[0]),) * 2])
+    return frame.rgb, look.image_px[0].astype(np.float64), standing_leg_px(screening.looks[0].image_px)
+
+
 def test_joints_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
     screened: Callable[[str], Screening],
 ) -> None:
-    name = CLIPS[0]
-    look = screened(name).looks[1]
-    px = look.image_px[0].astype(np.float64)
-    leg_px = standing_leg_px(screened(name).looks[0].image_px)
-    with open_video(clip_named(name)) as source:
-        (frame,) = source.read_windows([(float(look.times_s[0]),) * 2])
+    rgb, px, leg_px = first_close_look(screened(CLIPS[0]))
     finder = JointFinder()
-    here = finder.find(frame.rgb, px, leg_px)
+    here = finder.find(rgb, px, leg_px)
     assert here is not None
     for factor, turned_deg in ((1.7, 0.0), (1.0, 8.0)):
         moving = cv2.getRotationMatrix2D((320, 240), turned_deg, factor)
         moving[:, 2] += np.array([40.0, 25.0])
-        picture = cv2.warpAffine(frame.rgb, moving, (1200, 900), borderMode=cv2.BORDER_REPLICATE)
+        picture = cv2.warpAffine(rgb, moving, (1200, 900), borderMode=cv2.BORDER_REPLICATE)
         corner = np.full(2, 0.5)  # OpenCV counts from the middle of the first pixel
         moved = lambda points: (points - corner) @ moving[:, :2].T + moving[:, 2] + corner  # noqa: B023, E731
         there = finder.find(np.asarray(picture, np.uint8), moved(px), factor * leg_px)
@@ -143,17 +146,12 @@ def test_joints_do_not_depend_on_where_in_the_picture_and_how_large_a_person_is(
 
 
 def test_a_picture_and_its_mirror_image_tell_the_same(screened: Callable[[str], Screening]) -> None:
-    name = CLIPS[0]
-    look = screened(name).looks[1]
-    px = look.image_px[0].astype(np.float64)
-    leg_px = standing_leg_px(screened(name).looks[0].image_px)
-    with open_video(clip_named(name)) as source:
-        (frame,) = source.read_windows([(float(look.times_s[0]),) * 2])
-    width = frame.rgb.shape[1]
+    rgb, px, leg_px = first_close_look(screened(CLIPS[0]))
+    width = rgb.shape[1]
     finder = JointFinder()
-    here = finder.find(frame.rgb, px, leg_px)
+    here = finder.find(rgb, px, leg_px)
     over = mirror_names(px[None])[0] * [-1, 1] + [width, 0]
-    mirrored = finder.find(np.ascontiguousarray(frame.rgb[:, ::-1]), over, leg_px)
+    mirrored = finder.find(np.ascontiguousarray(rgb[:, ::-1]), over, leg_px)
     assert here is not None
     assert mirrored is not None
     back = (mirrored * [-1, 1] + [width, 0])[SWAPPED]
