@@ -106,7 +106,7 @@ def way_shown(time_s: float) -> tuple[float, float]:
 
 # What the feet stand on does not change from one look to the next: of so many one asks (what it costs and tells:
 # docs/accuracy.md).
-_ASKED_EVERY = 3
+_ASKED_EVERY = 2
 
 # A person stands at some time within so many seconds of every frame of a repetition.
 _STANDS_WITHIN_S = 3.0
