@@ -216,7 +216,7 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
 # How many frames a second look takes of the quiet stance, and where it looks about a bottom and about a depth that is
 # passed: more bring little for what they cost (docs/accuracy.md). In grainy pictures, averaged with their neighbours,
 # they do more: they brought the drop of 60 repetitions from 3.6° off to 3.3°.
-_CLOSE_LOOKS = (5, (0.0,), (0.0,))
+_CLOSE_LOOKS = (7, (0.0,), (0.0,))
 _GRAINY_S = (-0.1, -0.067, -0.033, 0.0, 0.033, 0.067, 0.1)
 _CLOSE_LOOKS_WHERE_GRAINY = (21, _GRAINY_S, _GRAINY_S[2:5])
 

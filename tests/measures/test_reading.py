@@ -297,11 +297,11 @@ def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
     (trial,) = motion.trials
     instants = np.array(instants_to_read(trial))
     quiet = trial.quiet_stance
-    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 5
+    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 7
     for rep in trial.repetitions:
         assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 1
         assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
-    assert len(instants) == 5 + 3 * (1 + 3)
+    assert len(instants) == 7 + 3 * (1 + 3)
     more = np.array(instants_to_read(trial, grainy=True))
     assert ((more >= quiet.start_s) & (more <= quiet.end_s)).sum() == 21
     assert len(more) == 21 + 3 * (7 + 3)
@@ -314,7 +314,7 @@ def test_a_deep_bottom_is_looked_at_for_its_depth_and_where_the_rest_is_read() -
     for rep in trial.repetitions:
         assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 1
         assert ((instants >= rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 1 + 3
-    assert len(instants) == 5 + 2 * (1 + 1 + 3)
+    assert len(instants) == 7 + 2 * (1 + 1 + 3)
 
 
 def test_what_the_closer_look_did_not_find_is_not_read_from_another_model_s_pose() -> None:

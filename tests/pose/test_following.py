@@ -112,8 +112,8 @@ def test_where_the_grey_about_the_box_leads_astray_the_whole_picture_is_looked_a
 def test_the_frames_of_a_quiet_stance_are_shown_in_different_ways(lasts_s: float) -> None:
     # Somebody who stands still is the same picture again and again, and so is what the model gets wrong in it.
     ways = [
-        len({way_shown(at_s) for at_s in np.linspace(starts_s, starts_s + lasts_s, 5)})
+        len({way_shown(at_s) for at_s in np.linspace(starts_s, starts_s + lasts_s, 7)})
         for starts_s in np.arange(0.0, 5.0, 0.1)
     ]
     assert min(ways) >= 2
-    assert np.mean(ways) >= 3.5
+    assert np.mean(ways) >= 4
