@@ -99,8 +99,9 @@ def screen(
 
     motion = read_motion(track, task=settings.task, side=settings.side)
     wanted, closer = np.empty(0), tuple[PoseTrack, ...]()
+    pays = settings.second_look and motion.view is not None and motion.view.facing != "sagittal"
     # Where the closer look tells another leg, numbers are read at other instants (1 of 149 rendered films): once more.
-    for _ in range(2 if settings.second_look and motion.view is not None and motion.view.facing != "sagittal" else 0):
+    for _ in range(2 if pays else 0):
         looked_at, wanted = wanted, np.union1d(wanted, times_to_look_closely(track, motion))
         if len(wanted) == len(looked_at):
             break
