@@ -578,7 +578,7 @@ def test_a_closer_look_that_names_left_and_right_alike_confirms_what_was_swapped
 
 
 def test_a_foot_that_stands_has_not_moved_where_the_leg_looks_shorter_for_a_while() -> None:
-    # How long a straight leg looks is told from the twelve seconds about a frame: on one leg it is shorter than on both.
+    # How long a straight leg looks is told from twelve seconds about a frame: on one leg it is shorter than on both.
     # Twelve legs from the picture's corner, a hundredth of it less is as much as a foot may move.
     joints = Joints.from_track(perform(squats_on("left")))
     shorter = replace(joints, px=joints.px + 10 * LEG_PX, leg_px=joints.leg_px * np.linspace(1.0, 0.9, len(joints.px)))
