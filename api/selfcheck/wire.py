@@ -88,8 +88,8 @@ class Wire:
             return
         finally:
             looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+            # It may have failed already, at an answer to a page that has just gone: the camera is given back anyway.
+            await asyncio.gather(looking, return_exceptions=True)
             await self._end()
 
     async def taken_over(self) -> None:

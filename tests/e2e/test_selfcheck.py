@@ -108,7 +108,8 @@ def until(
         if reached(found := state(page)):
             return found
         page.wait_for_timeout(100)
-    pytest.fail(f"not reached; the page is at {state(page)}, says {page.locator('#caption').text_content()}")
+    says = [page.locator(which).text_content() for which in ("#caption", "#trouble-says")]
+    pytest.fail(f"not reached; the page is at {state(page)}, says {says}")
 
 
 def until_result(page: Page) -> dict[str, int]:

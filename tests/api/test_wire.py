@@ -1,0 +1,52 @@
+"""The self-check's WebSocket where the page goes at an awkward moment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.websockets import WebSocket
+
+from api.selfcheck.desk import Desk
+from api.selfcheck.wire import Wire
+
+
+def _picture(folder: Path, time_ms: float) -> bytes:
+    Image.fromarray(np.full((48, 64, 3), 90, dtype=np.uint8)).save(path := folder / "nobody.jpg")
+    return struct.pack("<d", time_ms) + path.read_bytes()
+
+
+@pytest.mark.parametrize("gone_at", ["begun", "seen"])
+def test_a_page_that_goes_while_it_is_answered_gives_the_camera_back(tmp_path: Path, gone_at: str) -> None:
+    """The answer fails before the page's end is heard of."""
+    desk = Desk(tmp_path)
+    failed = asyncio.Event()
+    coming: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": json.dumps({"do": "begin"})},
+        {"type": "websocket.receive", "bytes": _picture(tmp_path, 1.0)},
+    ]
+    owned = []
+
+    async def receive() -> dict[str, Any]:
+        if coming:
+            return coming.pop(0)
+        await asyncio.wait_for(failed.wait(), 60)
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        if gone_at in message.get("text", ""):
+            owned.append(desk.owner)
+            failed.set()
+            raise OSError("the page has gone")
+
+    wire = Wire(WebSocket({"type": "websocket"}, receive, send), desk)
+    asyncio.run(wire.serve())
+    assert owned == [wire]
+    assert desk.owner is None
