@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,11 @@ def screen(
     pays = settings.second_look and motion.view is not None and motion.view.facing != "sagittal"
     # Where the closer look tells another leg, numbers are read at other instants (1 of 149 rendered films): once more.
     for _ in range(2 if pays else 0):
-        looked_at, wanted = wanted, np.union1d(wanted, times_to_look_closely(track, motion))
+        read, passed = times_to_look_closely(track, motion)
+        looked_at, wanted = wanted, np.union1d(wanted, np.union1d(read, passed))
         if len(wanted) == len(looked_at):
             break
-        closer = _second_look(calm, track, wanted, tell, closer or already[1:])
+        closer = _second_look(calm, track, wanted, passed, tell, closer or already[1:])
         if not closer:
             break
         motion = read_motion(track, task=settings.task, side=settings.side, closer=closer[0])
@@ -156,21 +158,29 @@ def with_plan(screening: Screening, intake: Intake, programme: str = "evidence")
     return replace(screening, assessment=assessment, plan=plan)
 
 
-def times_to_look_closely(track: PoseTrack, motion: Motion) -> NDArray[np.float64]:
-    """The times of the few frames where numbers are read, `(frame,)`, rising."""
-    wanted = [at for trial in motion.trials for at in instants_to_read(trial, grainy=track.grainy)]
-    nearest = np.unique([int(np.argmin(np.abs(track.times_s - at))) for at in wanted])
-    return np.asarray(track.times_s[nearest.astype(np.intp)], dtype=np.float64)
+def times_to_look_closely(track: PoseTrack, motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The times of the few frames where numbers are read, `(frame,)`, rising; and of those between them that show
+    depths which are passed, where half a look will do."""
+
+    def times_of_frames(instants_s: Iterable[float]) -> NDArray[np.float64]:
+        nearest = np.unique([int(np.argmin(np.abs(track.times_s - at))) for at in instants_s])
+        return np.asarray(track.times_s[nearest.astype(np.intp)], dtype=np.float64)
+
+    instants = [instants_to_read(trial, grainy=track.grainy) for trial in motion.trials]
+    read, passed = (times_of_frames(chain.from_iterable(each[which] for each in instants)) for which in (0, 1))
+    return read, np.setdiff1d(passed, read)
 
 
 def _second_look(
     video: VideoSource,
     track: PoseTrack,
     wanted: NDArray[np.float64],
+    passed: NDArray[np.float64],
     tell: Progress,
     already: tuple[PoseTrack, ...],
 ) -> tuple[PoseTrack, ...]:
-    """The heavy model, averaged with its mirror image, at the few frames whose times are wanted."""
+    """The heavy model, averaged with its mirror image but where depths are passed, at the few frames whose times are
+    wanted."""
     looks = [look.only(np.isin(look.times_s, wanted)) for look in already]
     missing = np.setdiff1d(wanted, np.concatenate([np.empty(0), *(look.times_s for look in looks)]))
     if len(missing):
@@ -182,6 +192,7 @@ def _second_look(
                 estimator.look_closely(
                     video.read_windows(windows),
                     track,
+                    once_s=passed.tolist(),
                     progress=lambda _: tell("looking closely", min(1.0, next(done, len(windows)) / len(windows))),
                 )
             ]

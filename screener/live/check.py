@@ -192,7 +192,8 @@ class _CloserLook:
         motion = read_motion(track, task=self._settings.task)
         if motion.view is None or not motion.view.frontal:
             return
-        wanted = [(at, at) for at in times_to_look_closely(track, motion).tolist()]
+        read, passed = times_to_look_closely(track, motion)
+        wanted = [(at, at) for at in np.union1d(read, passed).tolist()]
         with PoseEstimator("heavy") as estimator:
             for frame in calm.read_windows(wanted):
                 stamp = recording.stamps_s[frame.index]
@@ -200,7 +201,7 @@ class _CloserLook:
                     return
                 if stamp not in self._seen:
                     began = perf_counter()
-                    self._seen[stamp] = estimator.look_closely([frame], track)
+                    self._seen[stamp] = estimator.look_closely([frame], track, once_s=passed.tolist())
                     # Half of the time only: it shares a core's caches with the live view, whatever its priority.
                     self._stopping.wait(perf_counter() - began)
 

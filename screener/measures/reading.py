@@ -192,8 +192,9 @@ class _Moments:
     depths_s: dict[AtDepth, float]
 
 
-def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
-    """The instants of a trial at which a second look pays: quiet stance, bottoms, and the matched depths.
+def instants_to_read(trial: Trial, *, grainy: bool = False) -> tuple[list[float], list[float]]:
+    """The instants of a trial at which a second look pays: first where its values are read, in the quiet stance and at
+    bottoms, then the matched depths, where half a look will do.
 
     Few on purpose: a close look at one frame costs as much as ten in passing. In grainy pictures, where single frames
     err more, about three times as many.
@@ -201,6 +202,7 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
     quiet = trial.quiet_stance
     quiet_frames, bottom_offsets_s, passing_offsets_s = _CLOSE_LOOKS_WHERE_GRAINY if grainy else _CLOSE_LOOKS
     instants: list[float] = np.linspace(quiet.start_s, quiet.end_s, quiet_frames).tolist()
+    passed: list[float] = []
     for rep in trial.repetitions:
         if rep.counted or rep.excluded_because in OVERTURNED_BY_A_CLOSER_LOOK:
             moments = _moments(trial.signals, rep)
@@ -209,8 +211,8 @@ def instants_to_read(trial: Trial, *, grainy: bool = False) -> list[float]:
                 instants += [rep.bottom_s + offset for offset in bottom_offsets_s]
                 if moments.read_s != rep.bottom_s:
                     instants += [moments.read_s + offset for offset in passing_offsets_s]
-            instants += [at_s for depth, at_s in moments.depths_s.items() if depth != "bottom"]
-    return instants
+            passed += [at_s for depth, at_s in moments.depths_s.items() if depth != "bottom"]
+    return instants, passed
 
 
 # How many frames a second look takes of the quiet stance, and where it looks about a bottom and about a depth that is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
@@ -176,7 +176,12 @@ class PoseEstimator:
         return self._finish(growing, size_px, warnings)
 
     def look_closely(
-        self, frames: Iterable[PoseFrame], near: PoseTrack, *, progress: Callable[[float], None] | None = None
+        self,
+        frames: Iterable[PoseFrame],
+        near: PoseTrack,
+        *,
+        once_s: Collection[float] = (),
+        progress: Callable[[float], None] | None = None,
     ) -> PoseTrack:
         """Take each frame on its own, average it with its mirror image, and keep to the person of `near`.
 
@@ -188,6 +193,7 @@ class PoseEstimator:
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
+            once_s: the times of frames that the pose model is shown once, without their mirror image.
         """
         growing, size_px, found_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
         task_shares = list[NDArray[np.float64]]()
@@ -196,11 +202,11 @@ class PoseEstimator:
             size_px = (round(width * frame.scale), round(height * frame.scale))
             expected = near.image_px[int(np.argmin(np.abs(near.times_s - frame.time_s)))] / frame.scale
             rgb = _hide_others(frame.rgb, expected) if np.isfinite(expected).any() else frame.rgb
-            view = way_shown(frame.time_s)
-            row = self._expected_in(rgb, expected, view)
+            view, mirrored_too = way_shown(frame.time_s), frame.time_s not in once_s
+            row = self._expected_in(rgb, expected, view, mirrored_too)
             if row is None and rgb is not frame.rgb:
                 # In poor light the detector may be led astray by the grey about the box.
-                row = self._expected_in(frame.rgb, expected, view)
+                row = self._expected_in(frame.rgb, expected, view, mirrored_too)
             found, shares = None, np.full(len(TASKS), np.nan)
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
@@ -225,32 +231,35 @@ class PoseEstimator:
         return len(_distinct(self._people_alone(rgb, _CANDIDATES)))
 
     def _expected_in(
-        self, rgb: NDArray[np.uint8], expected_px: NDArray[np.float32], view: tuple[float, float]
+        self, rgb: NDArray[np.uint8], expected_px: NDArray[np.float32], view: tuple[float, float], mirrored_too: bool
     ) -> NDArray[np.float32] | None:
         """What a picture, turned and scaled so, shows of the person expected there; None where it shows others."""
-        row = self.mirror_averaged(rgb, *view)
+        row = self.seen_alone(rgb, *view, mirrored_too=mirrored_too)
         return row if row is not None and _same_body(row, expected_px) else None
 
-    def mirror_averaged(
-        self, rgb: NDArray[np.uint8], turned_deg: float = 0.0, zoom: float = 1.0
+    def seen_alone(
+        self, rgb: NDArray[np.uint8], turned_deg: float = 0.0, zoom: float = 1.0, *, mirrored_too: bool = True
     ) -> NDArray[np.float32] | None:
         """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`.
+
+        Where one leg hides the other the model may take them for each other in one of the two; then the picture itself
+        counts alone, since a mean would put both legs between them.
 
         Args:
             rgb: the picture.
             turned_deg, zoom: how the model is shown it, about its middle; the landmarks are turned and scaled back.
+            mirrored_too: without it the picture itself counts alone.
         """
         shown, back_px = _turned(rgb, turned_deg, zoom)
         people = self._people_alone(shown, 1)
-        mirrored = self._people_alone(np.ascontiguousarray(shown[:, ::-1]), 1)
         if not people:
             return None
         found = people[0]
-        if mirrored:
+        if mirrored_too and (mirrored := self._people_alone(np.ascontiguousarray(shown[:, ::-1]), 1)):
             back = mirror_names(mirrored[0][None])[0].copy()
             back[:, 0] = shown.shape[1] - back[:, 0]
             back[:, 2] = -back[:, 2]
-            if _same_body(back, found[:, :2]):
+            if _same_body(back, found[:, :2]) and _named_alike(back, found[:, :2]):
                 found = (found + back) / 2
         return _turned_back(found, back_px)
 
@@ -468,6 +477,14 @@ def _same_body(row: NDArray[np.float32], expected_px: NDArray[np.float32]) -> bo
     near = np.linalg.norm(centre - expected_centre) <= _JUMP_OF_TORSO * max(torso, expected_torso)
     ratio = np.ptp(row[:, 1]) / max(float(np.ptp(expected_px[:, 1])), 1.0)
     return bool(near and 1 / _HEIGHT_RATIO <= ratio <= _HEIGHT_RATIO)
+
+
+def _named_alike(row: NDArray[np.float32], other_px: NDArray[np.float32]) -> bool:
+    """Whether two looks at one body have its left and right the same way round."""
+    named, swapped = (
+        np.linalg.norm(each[:, :2] - other_px, axis=1).sum() for each in (row, mirror_names(row[None])[0])
+    )
+    return bool(named <= swapped)
 
 
 def _distinct(people: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:

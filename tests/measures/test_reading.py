@@ -295,26 +295,27 @@ def test_a_pose_is_the_median_of_the_best_look_that_has_those_frames() -> None:
 def test_the_second_look_is_asked_for_where_numbers_are_read() -> None:
     motion = read_motion(perform(on_both(2.0), lift("left"), squat("left", deg=63.0, times=3)))
     (trial,) = motion.trials
-    instants = np.array(instants_to_read(trial))
+    read, passed = map(np.array, instants_to_read(trial))
     quiet = trial.quiet_stance
-    assert ((instants >= quiet.start_s) & (instants <= quiet.end_s)).sum() == 7
+    assert ((read >= quiet.start_s) & (read <= quiet.end_s)).sum() == 7
     for rep in trial.repetitions:
-        assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 1
-        assert ((instants > rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
-    assert len(instants) == 7 + 3 * (1 + 3)
-    more = np.array(instants_to_read(trial, grainy=True))
+        assert (np.abs(read - rep.bottom_s) < 0.08).sum() == 1
+        assert ((passed > rep.start_s) & (passed < rep.bottom_s - 0.08)).sum() == 3, "30, 45 and 60°"
+    assert (len(read), len(passed)) == (7 + 3, 3 * 3)
+    more, as_many = map(np.array, instants_to_read(trial, grainy=True))
     assert ((more >= quiet.start_s) & (more <= quiet.end_s)).sum() == 21
-    assert len(more) == 21 + 3 * (7 + 3)
+    assert (len(more), len(as_many)) == (21 + 3 * 7, 3 * 3)
 
 
 def test_a_deep_bottom_is_looked_at_for_its_depth_and_where_the_rest_is_read() -> None:
     motion = read_motion(perform(on_both(2.0), lift("left"), squat("left", deg=118.0, seconds=3.0, times=2)))
     (trial,) = motion.trials
-    instants = np.array(instants_to_read(trial))
+    read, passed = map(np.array, instants_to_read(trial))
     for rep in trial.repetitions:
-        assert (np.abs(instants - rep.bottom_s) < 0.08).sum() == 1
-        assert ((instants >= rep.start_s) & (instants < rep.bottom_s - 0.08)).sum() == 1 + 3
-    assert len(instants) == 7 + 2 * (1 + 1 + 3)
+        assert (np.abs(read - rep.bottom_s) < 0.08).sum() == 1
+        assert ((read >= rep.start_s) & (read < rep.bottom_s - 0.08)).sum() == 1
+        assert ((passed >= rep.start_s) & (passed < rep.bottom_s - 0.08)).sum() == 3
+    assert (len(read), len(passed)) == (7 + 2 * (1 + 1), 2 * 3)
 
 
 def test_what_the_closer_look_did_not_find_is_not_read_from_another_model_s_pose() -> None:

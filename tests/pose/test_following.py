@@ -16,6 +16,8 @@ from screener import Screening, screen
 from screener.measures import Measurement
 from screener.pose import Landmark, PoseEstimator
 from screener.pose.estimator import way_shown
+from screener.pose.joints import standing_leg_px
+from screener.pose.landmarks import mirror_names
 from screener.video import Picture, open_video
 from tests.clips import encode
 from tests.conftest import clip_named
@@ -95,17 +97,67 @@ def test_where_the_grey_about_the_box_leads_astray_the_whole_picture_is_looked_a
     screened: Callable[[str], Screening], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = screened(FOLLOWED).looks[0]
-    looks_again = PoseEstimator.mirror_averaged
+    looks_again = PoseEstimator.seen_alone
 
-    def astray(estimator: PoseEstimator, rgb: Picture, *view: float) -> NDArray[np.float32] | None:
-        return None if (rgb[0, 0] == 127).all() else looks_again(estimator, rgb, *view)
+    def astray(estimator: PoseEstimator, rgb: Picture, *view: float, mirrored_too: bool) -> NDArray[np.float32] | None:
+        return None if (rgb[0, 0] == 127).all() else looks_again(estimator, rgb, *view, mirrored_too=mirrored_too)
 
-    monkeypatch.setattr(PoseEstimator, "mirror_averaged", astray)
+    monkeypatch.setattr(PoseEstimator, "seen_alone", astray)
     elsewhere = replace(first, image_px=first.image_px + np.float32(200.0))
     with PoseEstimator("heavy") as estimator, open_video(clip_named(FOLLOWED)) as source:
         for near, seen in ((first, True), (elsewhere, False)):
             look = estimator.look_closely(source.read_windows([(1.0, 1.0)]), near)
             assert look.found.tolist() == [seen]
+
+
+def test_legs_that_are_taken_for_each_other_in_the_mirror_image_are_not_averaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with open_video(clip_named(FOLLOWED)) as source:
+        (frame,) = source.read_windows([(1.0, 1.0)])
+    people_in = PoseEstimator._people_alone
+    looks: list[NDArray[np.float32]] = []
+
+    def swaps_in_the_second(estimator: PoseEstimator, rgb: Picture, most: int) -> list[NDArray[np.float32]]:
+        (row,) = people_in(estimator, rgb, most)
+        looks.append(mirror_names(row[None])[0] if looks else row)
+        return [looks[-1]]
+
+    with PoseEstimator("heavy") as estimator:
+        averaged = estimator.seen_alone(frame.rgb)
+        monkeypatch.setattr(PoseEstimator, "_people_alone", swaps_in_the_second)
+        alone = estimator.seen_alone(frame.rgb)
+    assert averaged is not None
+    assert alone is not None
+    assert len(looks) == 2
+    assert_allclose(alone, looks[0], atol=1e-3)
+    # Otherwise the mean counts, and it is near.
+    assert 0 < np.abs(averaged[:, :2] - alone[:, :2]).max() < 10
+
+
+def test_a_frame_is_looked_at_once_where_that_is_asked_for(
+    screened: Callable[[str], Screening], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = screened(FOLLOWED).looks[0]
+    people_in = PoseEstimator._people_alone
+    looked_at: list[int] = []
+
+    def counted(estimator: PoseEstimator, rgb: Picture, most: int) -> list[NDArray[np.float32]]:
+        looked_at.append(most)
+        return people_in(estimator, rgb, most)
+
+    monkeypatch.setattr(PoseEstimator, "_people_alone", counted)
+    looks = []
+    for once_s, calls in (((), 4), ((first.times_s[40],), 3)):
+        looked_at.clear()
+        with PoseEstimator("heavy") as estimator, open_video(clip_named(FOLLOWED)) as source:
+            windows = [(float(at), float(at)) for at in first.times_s[[30, 40]]]
+            looks.append(estimator.look_closely(source.read_windows(windows), first, once_s=once_s))
+        assert len(looked_at) == calls
+    for which in ("image_px", "found_px"):
+        both, once = (getattr(look, which) for look in looks)
+        assert_allclose(once[0], both[0], atol=1e-3)
+        assert 0 < np.abs(once[1] - both[1]).max() < 0.1 * standing_leg_px(first.image_px)
 
 
 @pytest.mark.parametrize("lasts_s", [0.5, 1.0, 1.5, 1.9])
