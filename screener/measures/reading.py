@@ -119,18 +119,22 @@ def view_yaw_deg(
     found = []
     for trial in trials:
         quiet = sample_pose(looks, trial.quiet_stance.start_s, trial.quiet_stance.end_s)
-        if trial.stance_side == "unknown" or quiet is None or quiet.model != corrector.model:
+        if quiet is None or quiet.model != corrector.model:
             continue
+        # Where the leg could not be told nothing is counted; both legs tell about the same yaw, and why it is so.
+        sides: tuple[Side, ...] = ("left", "right") if trial.stance_side == "unknown" else (trial.stance_side,)
         for rep in trial.repetitions:
             moments = _moments(trial.signals, rep)
-            at_s = moments.depths_s.get("bottom", moments.read_s) if rep.counted else None
+            asked = rep.counted or trial.stance_side == "unknown"
+            at_s = moments.depths_s.get("bottom", moments.read_s) if asked else None
             pose = None if at_s is None else _pose_at(trial, rep, joints, looks, at_s)
             if pose is None or pose.model != corrector.model:
                 continue
             front = pose.px[Landmark.LEFT_SHOULDER, 0] > pose.px[Landmark.RIGHT_SHOULDER, 0]
-            # The camera stands on the person's left: the person is turned to their right.
-            sign = 1 if front == (trial.stance_side == "left") else -1
-            found.append(-sign * corrector.camera_yaw_deg(quiet, pose, trial.stance_side))
+            for side in sides:
+                # The camera stands on the person's left: the person is turned to their right.
+                sign = 1 if front == (side == "left") else -1
+                found.append(-sign * corrector.camera_yaw_deg(quiet, pose, side))
     known = [yaw for yaw in found if np.isfinite(yaw)]
     return float(np.median(known)) if known else None
 

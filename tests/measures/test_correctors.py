@@ -18,7 +18,7 @@ from screener.measures import MeasureName, PoseSample, sample_pose
 from screener.measures.correctors import TARGETS, KernelCorrector, installed_corrector, likeness
 from screener.measures.error_model import raw_estimate
 from screener.measures.features import FEATURES, compute_features
-from screener.measures.reading import raw_values
+from screener.measures.reading import raw_values, view_yaw_deg
 from screener.pose.landmarks import FOUND_JOINTS, Landmark, mirror_names
 
 NAME = "sls_right_drop_and_valgus"
@@ -174,6 +174,28 @@ def test_a_free_leg_swung_aside_is_another_movement(poses: tuple[PoseSample, Pos
     assert trusts[0] == 1.0
     assert trusts[-1] == 0.0
     assert (np.diff(likenesses) < 0).all()
+
+
+def test_from_how_far_aside_the_camera_looks_is_told_where_the_leg_is_not(
+    screened: Callable[[str], Screening],
+) -> None:
+    for name in (NAME, "sls_left_steady"):
+        screening = screened(name)
+        assert screening.motion is not None
+        motion, corrector = screening.motion, installed_corrector()
+        untold = tuple(
+            replace(
+                trial,
+                stance_side="unknown",
+                repetitions=tuple(replace(rep, counted=False, excluded_because="untold") for rep in trial.repetitions),
+            )
+            for trial in motion.trials
+        )
+        known, unknown = (
+            view_yaw_deg(trials, motion.joints, screening.looks, corrector) for trials in (motion.trials, untold)
+        )
+        assert known is not None
+        assert unknown == pytest.approx(known, abs=8.0)
 
 
 def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, PoseSample]) -> None:
