@@ -21,7 +21,12 @@ brought to what holds 95 % of the truths of whole films. Once, and on other film
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips), 100 (16), 110 (44) and 120 (27).
+Those films are of the seeds 31 (28 clips), 100 (16), 110 (44) and 120 (27). Few of them
+are seen from behind, so the intervals of such poses are brought to films that all are:
+
+    python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND
+    python -m screener.studio measure BEHIND --out BEHIND
+    python models/fit_corrector.py --behind BEHIND/validation.csv --test FRAMES/test
 """
 
 from __future__ import annotations
@@ -119,6 +124,7 @@ def main() -> None:
     parser.add_argument("--all", type=Path, help="render everything into this folder first, then fit")
     parser.add_argument("--balance", type=Path, help="a folder with the balance trial, see balance_trial()")
     parser.add_argument("--films", type=Path, help="bring its intervals to these readings of films")
+    parser.add_argument("--behind", type=Path, help="bring the intervals of what is seen from behind to these")
     parser.add_argument("--out", type=Path, default=_HERE, help="where the corrector goes")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
@@ -126,6 +132,9 @@ def main() -> None:
         options.frames, options.calibrate, options.test = render_all(options.all, options.workers)
     if options.films is not None and options.test is not None:
         fit_to_films(options.out, options.films, make_samples(options.test, options.workers))
+        return
+    if options.behind is not None and options.test is not None:
+        fit_from_behind(options.out, options.behind, make_samples(options.test, options.workers))
         return
     if not options.frames or not options.calibrate or options.test is None:
         parser.error("give folders of training frames, --calibrate and --test; or --all")
@@ -320,6 +329,7 @@ _UNCALIBRATED = {
     "error_floor": np.zeros(len(TARGETS)),
     "conformal": np.zeros(len(TARGETS)),
     "deep": np.ones(len(TARGETS)),
+    "behind_wider": np.ones(len(TARGETS)),
 }
 
 
@@ -416,12 +426,8 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
         table: what this corrector, in its present state, read: `validation.csv` of `screener.studio measure`.
         testing: what the finished corrector is measured on.
     """
-    figures = json.loads((folder / "corrector.json").read_text())
+    arrays, about, figures = _as_it_is(folder)
     before = figures.get("on_films", {}).get("intervals", {})
-    path = folder / "corrector.npz"
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
-        about = json.loads(str(stored["about"]))
     readings = _rows(table)
     found: dict[str, float | None] = {}
     deep: dict[str, float | None] = {}
@@ -439,14 +445,49 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
             arrays["deep"][column] = max(1.0, arrays["deep"][column] * _wider(bottoms) / wider)
             deep[name] = _rounded(arrays["deep"][column])
         print(f"{name}: interval × {wider:.2f}, deep {deep.get(name)}")
-    write(path, arrays, about)
+    figures["on_films"] = {**_how_many(readings), "intervals": found, "deep": deep}
+    _write_anew(folder, arrays, about, figures, testing)
+
+
+def fit_from_behind(folder: Path, table: Path, testing: Samples) -> None:
+    """Brings the intervals of poses that are seen from behind to what holds 95 % of the truths of such films.
+
+    Args:
+        folder: where `corrector.npz` and its figures are; all of it is written anew.
+        table: what this corrector, in its present state, read of films that are all seen from behind.
+        testing: what the finished corrector is measured on.
+    """
+    arrays, about, figures = _as_it_is(folder)
+    readings = _rows(table)
+    found: dict[str, float | None] = {}
+    for column, name in enumerate(TARGETS):
+        rows = [row for row in readings if row["measure"] == name and row["read_at"] != "besides"]
+        if rows:  # the camera's yaw is no reading
+            arrays["behind_wider"][column] = max(1.0, arrays["behind_wider"][column] * _wider(rows))
+            found[name] = _rounded(arrays["behind_wider"][column])
+            print(f"{name} from behind: interval × {found[name]}")
+    figures["from_behind"] = {**_how_many(readings), "intervals": found}
+    _write_anew(folder, arrays, about, figures, testing)
+
+
+def _how_many(readings: list[dict[str, str]]) -> dict[str, int]:
     repetitions = {(row["film"], row["repetition"]) for row in readings}
-    figures["on_films"] = {
-        "films": len({film for film, _ in repetitions}),
-        "repetitions": len(repetitions),
-        "intervals": found,
-        "deep": deep,
-    }
+    return {"films": len({film for film, _ in repetitions}), "repetitions": len(repetitions)}
+
+
+def _as_it_is(folder: Path) -> tuple[dict[str, _Values], dict[str, Any], dict[str, Any]]:
+    """The arrays, the description and the figures of the corrector in a folder."""
+    with np.load(folder / "corrector.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name].astype(np.float64) for name in stored.files if name != "about"}
+        return arrays, json.loads(str(stored["about"])), json.loads((folder / "corrector.json").read_text())
+
+
+def _write_anew(
+    folder: Path, arrays: dict[str, _Values], about: dict[str, Any], figures: dict[str, Any], testing: Samples
+) -> None:
+    """The corrector with its figures on the test, its card and its entry in the manifest."""
+    path = folder / "corrector.npz"
+    write(path, arrays, about)
     figures["test"] = measure(KernelCorrector(path), testing)
     (folder / "corrector.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "corrector.md").write_text(card(figures, path))
@@ -620,6 +661,7 @@ def card(figures: dict[str, Any], path: Path) -> str:
             table="\n".join(rows),
             curve=curve,
             on_films=_on_films(figures.get("on_films")),
+            from_behind=_from_behind(figures.get("from_behind")),
             balance=_balance(figures.get("balance")),
         )
     )
@@ -636,6 +678,15 @@ def _on_films(found: dict[str, Any] | None) -> str:
     head = f"On {found['repetitions']} repetitions of {found['films']} films:"
     table = (f"| Measure | interval | beyond {DEEP_DEG[1]:.0f}° of knee flexion besides |", "|---|---|---|")
     return "\n".join([head, "", *table, *rows])
+
+
+def _from_behind(found: dict[str, Any] | None) -> str:
+    """The card's paragraph on what is seen from behind."""
+    if not found:
+        return "Not done with this fit."
+    rows = [f"| {name} | × {wider:.2f} |" for name, wider in found["intervals"].items()]
+    head = f"On {found['repetitions']} repetitions of {found['films']} films:"
+    return "\n".join([head, "", "| Measure | interval |", "|---|---|", *rows])
 
 
 def _balance(found: dict[str, dict[str, float]] | None) -> str:

@@ -60,11 +60,13 @@ class Prediction:
         values: `(pose, target)`, degrees.
         likeness: `(pose,)`, 0..1, to the training pose that is most like it.
         free_leg_likeness: the same, for the free leg alone.
+        behind: `(pose,)`, whether it is seen from behind.
     """
 
     values: _Values
     likeness: _Values
     free_leg_likeness: _Values
+    behind: NDArray[np.bool_]
 
 
 def likeness(features: _Values, others: _Values, gamma: float, others_squared: _Values | None = None) -> _Values:
@@ -127,7 +129,8 @@ class KernelCorrector:
         values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
         # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
         nearest, nearest_leg = (np.round(each.max(axis=1), _DECIMALS) for each in (alike, legs_alike))
-        return Prediction(np.round(values, _DECIMALS), nearest, nearest_leg)
+        behind = features[:, FEATURES.index("seen_from_the_front")] < 0.5
+        return Prediction(np.round(values, _DECIMALS), nearest, nearest_leg, behind)
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
@@ -171,12 +174,14 @@ class KernelCorrector:
         return trust
 
     def half_widths(self, found: Prediction) -> _Values:
-        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect."""
+        """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect; wider for deep
+        poses and for those that are seen from behind."""
         a = self._arrays
         expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
         knee_deg = found.values[:, TARGETS.index("knee_flexion_deg")]
         deeper = 1 + np.interp(knee_deg, DEEP_DEG, (0.0, 1.0))[:, None] * (a["deep"] - 1)
-        return np.asarray(a["conformal"] * deeper * np.maximum(expected, a["error_floor"]))
+        wider = np.where(found.behind[:, None], a["behind_wider"], 1.0)
+        return np.asarray(a["conformal"] * deeper * wider * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
         features = compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, stance)

@@ -77,9 +77,7 @@ def assess_view(joints: Joints, standing: NDArray[np.bool_]) -> CameraView:
     facing = _facing(turn, is_back)
     roll_deg = _roll(joints, standing)
 
-    warnings: list[str] = []
-    if facing in ("sagittal", "oblique"):
-        warnings.append(_turned_by(turn))
+    warnings = list(_advice(facing, turn))
     if abs(roll_deg) > _ROLL_ADVICE_DEG:
         warnings.append(f"The picture is tilted by about {abs(roll_deg):.0f}°. Set the camera level.")
     framing = _share_in_picture(joints)
@@ -109,11 +107,12 @@ def with_yaw(view: CameraView, yaw_deg: float, joints: Joints) -> CameraView:
     """The view, its yaw known better than the first look told."""
     wide = np.nanmedian(joints.of("left", "shoulder")[:, 0] - joints.of("right", "shoulder")[:, 0])
     facing = _facing(abs(yaw_deg), bool(wide < 0))
-    others = view.warnings if view.frontal else view.warnings[1:]
-    advice = () if facing in ("anterior", "posterior") else (_turned_by(abs(yaw_deg)),)
+    others = view.warnings[len(_advice(view.facing, abs(view.yaw_deg))) :]
     square = float(np.cos(np.radians(yaw_deg)) / max(0.1, np.cos(np.radians(view.yaw_deg))))
     quality = float(np.clip(view.quality * square, 0.0, 1.0))
-    return replace(view, facing=facing, yaw_deg=yaw_deg, quality=quality, warnings=(*advice, *others))
+    return replace(
+        view, facing=facing, yaw_deg=yaw_deg, quality=quality, warnings=(*_advice(facing, abs(yaw_deg)), *others)
+    )
 
 
 def _facing(turn_deg: float, is_back: bool) -> Facing:
@@ -124,10 +123,15 @@ def _facing(turn_deg: float, is_back: bool) -> Facing:
     return "posterior" if is_back else "anterior"
 
 
-def _turned_by(turn_deg: float) -> str:
+def _advice(facing: Facing, turn_deg: float) -> tuple[str, ...]:
+    """How to stand better: nothing where the camera sees the person from the front."""
+    if facing == "anterior":
+        return ()
+    if facing == "posterior":
+        return ("The person is seen from behind, where angles are less sure. Face the camera if you can.",)
     return (
         f"The camera sees the person turned by about {turn_deg:.0f}°. Turn to face the camera, "
-        "or turn the back squarely to it."
+        "or turn the back squarely to it.",
     )
 
 

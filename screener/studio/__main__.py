@@ -53,15 +53,22 @@ def training(
 
 @app.command()
 def validation(
-    out: Out, clips: int = 40, seed: int = 1, stills: bool = False, workers: int = 2, varied: Varied = False
+    out: Out,
+    clips: int = 40,
+    seed: int = 1,
+    stills: bool = False,
+    workers: int = 2,
+    varied: Varied = False,
+    behind: bool = False,
 ) -> None:
-    """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read."""
+    """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read; all of
+    them seen from behind (--behind)."""
     from screener.studio.validation import render_films, render_stills
 
     if stills:
-        render_stills(out, clips, seed, workers, varied)
+        render_stills(out, clips, seed, workers, varied, behind)
         return
-    for video in render_films(out, clips, seed, workers, varied):
+    for video in render_films(out, clips, seed, workers, varied, behind):
         typer.echo(video)
 
 

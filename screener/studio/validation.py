@@ -49,9 +49,9 @@ _ARMS: tuple[Arms, ...] = ("hips", "hips", "crossed", "sides", "forward")
 _DEPTHS = (30.0, 45.0, 60.0)
 
 
-def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
-    """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light. `vary`: the person is
-    dressed and lit more freely, the step any step, with mats about."""
+def random_spec(number: int, seed: int, vary: bool = False, behind: bool = False) -> ClipSpec:
+    """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light, one in fourteen from
+    behind, or all of them. `vary`: the person is dressed and lit more freely, the step any step, with mats about."""
     rng = np.random.default_rng([seed, FIRST_BODY + number])
     u = rng.uniform
     person = random_person(rng)
@@ -69,6 +69,8 @@ def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
     look = random_look(rng)
     if rng.random() < 0.75:
         camera = replace(camera, facing="anterior")
+    if behind:
+        camera = replace(camera, facing="posterior")
     spec = ClipSpec(
         name=f"validation_{seed}_{number:03d}",
         seed=FIRST_BODY + number,
@@ -125,9 +127,11 @@ def random_spec(number: int, seed: int, vary: bool = False) -> ClipSpec:
     return replace(spec, person=person, clothes=clothes, look=look, step=step, room=room)
 
 
-def render_films(out: Path, clips: int, seed: int, workers: int, vary: bool = False) -> Iterator[Path]:
+def render_films(
+    out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False
+) -> Iterator[Path]:
     """Renders whole recordings with their truth; those that are there already are left alone."""
-    tasks = [(random_spec(number, seed, vary), out) for number in range(clips)]
+    tasks = [(random_spec(number, seed, vary, behind), out) for number in range(clips)]
     tasks = [(spec, folder) for spec, folder in tasks if not (folder / f"{spec.name}.spec.json").exists()]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield from pool.imap(_film, tasks)
@@ -139,19 +143,21 @@ def _film(task: tuple[ClipSpec, Path]) -> Path:
     return render_clip(*task)
 
 
-def render_stills(out: Path, clips: int, seed: int, workers: int, vary: bool = False) -> None:
+def render_stills(out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False) -> None:
     """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames."""
     out.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        parts = pool.starmap(_stills, [(out, number, seed, vary) for number in range(clips)], chunksize=1)
+        parts = pool.starmap(_stills, [(out, number, seed, vary, behind) for number in range(clips)], chunksize=1)
     pq.write_table(pa.Table.from_pylist([row for part in parts for row in part]), out / "truth.parquet")
-    (out / "made_by.json").write_text(json.dumps({"clips": clips, "seed": seed, "varied": vary}) + "\n")
+    (out / "made_by.json").write_text(
+        json.dumps({"clips": clips, "seed": seed, "varied": vary, "behind": behind}) + "\n"
+    )
 
 
-def _stills(out: Path, number: int, seed: int, vary: bool) -> list[dict[str, Any]]:
+def _stills(out: Path, number: int, seed: int, vary: bool, behind: bool) -> list[dict[str, Any]]:
     os.environ.setdefault("LP_NUM_THREADS", "1")
     cv2.setNumThreads(1)
-    spec = random_spec(number, seed, vary)
+    spec = random_spec(number, seed, vary, behind)
     stage = set_up(spec)
     rows: list[dict[str, Any]] = []
     with Renderer(spec.camera.width_px, spec.camera.height_px) as renderer:

@@ -176,6 +176,20 @@ def test_a_free_leg_swung_aside_is_another_movement(poses: tuple[PoseSample, Pos
     assert (np.diff(likenesses) < 0).all()
 
 
+def test_what_is_seen_from_behind_is_less_sure(poses: tuple[PoseSample, PoseSample]) -> None:
+    corrector = installed_corrector()
+    behind = features_of(*poses)
+    behind[0, FEATURES.index("seen_from_the_front")] = 0.0
+    in_front, found = corrector.predict(features_of(*poses)), corrector.predict(behind)
+    assert (in_front.behind.tolist(), found.behind.tolist()) == ([False], [True])
+    wider = corrector.half_widths(found) / corrector.half_widths(replace(found, behind=in_front.behind))
+    assert (wider >= 1).all()
+    assert wider[0, TARGETS.index("fppa_deg")] > 1.1
+    # Where it is not known, the usual is taken.
+    unknown = np.full((1, len(FEATURES)), np.nan)
+    assert corrector.predict(unknown).behind.tolist() == [False]
+
+
 def test_from_how_far_aside_the_camera_looks_is_told_where_the_leg_is_not(
     screened: Callable[[str], Screening],
 ) -> None:
