@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.selfcheck.desk import Desk, Result
-from screener.errors import ScreenerError
+from screener.errors import ScreenerError, WrongUse
 from screener.live import Answer, Course, LiveCheck, Prompt
 from screener.live.recording import LARGEST_BYTES
 from screener.pipeline import with_plan
@@ -170,8 +170,12 @@ class Wire:
                 time_s = struct.unpack_from("<d", data)[0] / 1000
                 try:
                     answer = await self._run(check.push, time_s, data[8:])
-                except ScreenerError:
+                except WrongUse:  # one picture that is none, or too late
                     await self._send({"is": "seen", "n": number, "skipped": True})
+                    continue
+                except ScreenerError as error:  # such as a model that is not there: the next picture fares no better
+                    await self._leave_camera()
+                    await self._problem(error.message, error.what_to_do)
                     continue
                 except Exception as error:  # the task would die unseen, and the page would wait for ever
                     _log.error("live_failed", error=type(error).__name__, exc_info=error)

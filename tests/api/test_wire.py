@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from api.selfcheck.desk import Desk
 from api.selfcheck.wire import Wire
+from screener.errors import BrokenInstallation
 
 
 def _picture(folder: Path, time_ms: float) -> bytes:
@@ -49,4 +50,41 @@ def test_a_page_that_goes_while_it_is_answered_gives_the_camera_back(tmp_path: P
     wire = Wire(WebSocket({"type": "websocket"}, receive, send), desk)
     asyncio.run(wire.serve())
     assert owned == [wire]
+    assert desk.owner is None
+
+
+def test_a_model_that_is_missing_is_said_and_a_picture_that_is_none_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> Path:
+        raise BrokenInstallation("The model file is missing.", "Install screener again.")
+
+    monkeypatch.setattr("screener.pose.estimator.PoseEstimator._landmarker", lambda *_: missing("full"))
+    desk = Desk(tmp_path)
+    told: list[dict[str, Any]] = []
+    came = asyncio.Event()
+    coming: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": json.dumps({"do": "begin"})},
+        {"type": "websocket.receive", "bytes": struct.pack("<d", 1.0) + b"no JPEG"},
+        {"type": "websocket.receive", "bytes": _picture(tmp_path, 2.0)},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        if coming:
+            return coming.pop(0)
+        await asyncio.wait_for(came.wait(), 60)
+        return {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        if "text" in message:
+            told.append(json.loads(message["text"]))
+            if told[-1]["is"] == "problem":
+                came.set()
+
+    asyncio.run(Wire(WebSocket({"type": "websocket"}, receive, send), desk).serve())
+    assert told[1:] == [
+        {"is": "seen", "n": 0, "skipped": True},
+        {"is": "problem", "says": "The model file is missing.", "what_to_do": "Install screener again."},
+    ]
     assert desk.owner is None
