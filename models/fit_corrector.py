@@ -24,7 +24,7 @@ brought to what holds 95 % of the truths of whole films. Once, and on other film
 Those films are of the seeds 31 (28 clips), 100 (16), 110 (44) and 120 (27). Few of them
 are seen from behind, so the intervals of such poses are brought to films that all are:
 
-    python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND
+    python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND      (and --seed 180 --clips 24)
     python -m screener.studio measure BEHIND --out BEHIND
     python models/fit_corrector.py --behind BEHIND/validation.csv --test FRAMES/test
 """
