@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +102,8 @@ def screen(
     pays = settings.second_look and motion.view is not None and motion.view.facing != "sagittal"
     # Where the closer look tells another leg, numbers are read at other instants (1 of 149 rendered films): once more.
     for _ in range(2 if pays else 0):
-        read, passed = times_to_look_closely(track, motion)
-        looked_at, wanted = wanted, np.union1d(wanted, np.union1d(read, passed))
+        here, passed = times_to_look_closely(track, motion)
+        looked_at, wanted = wanted, np.union1d(wanted, here)
         if len(wanted) == len(looked_at):
             break
         closer = _second_look(calm, track, wanted, passed, tell, closer or already[1:])
@@ -159,16 +158,17 @@ def with_plan(screening: Screening, intake: Intake, programme: str = "evidence")
 
 
 def times_to_look_closely(track: PoseTrack, motion: Motion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The times of the few frames where numbers are read, `(frame,)`, rising; and of those between them that show
-    depths which are passed, where half a look will do."""
+    """The times of the few frames to look at closely, `(frame,)`, rising; and of those among them that show depths
+    which are passed, where half a look will do."""
 
     def times_of_frames(instants_s: Iterable[float]) -> NDArray[np.float64]:
         nearest = np.unique([int(np.argmin(np.abs(track.times_s - at))) for at in instants_s])
         return np.asarray(track.times_s[nearest.astype(np.intp)], dtype=np.float64)
 
     instants = [instants_to_read(trial, grainy=track.grainy) for trial in motion.trials]
-    read, passed = (times_of_frames(chain.from_iterable(each[which] for each in instants)) for which in (0, 1))
-    return read, np.setdiff1d(passed, read)
+    read = times_of_frames(at for values, _ in instants for at in values)
+    passed = times_of_frames(at for _, depths in instants for at in depths)
+    return np.union1d(read, passed), np.setdiff1d(passed, read)
 
 
 def _second_look(

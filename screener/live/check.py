@@ -192,8 +192,8 @@ class _CloserLook:
         motion = read_motion(track, task=self._settings.task)
         if motion.view is None or not motion.view.frontal:
             return
-        read, passed = times_to_look_closely(track, motion)
-        wanted = [(at, at) for at in np.union1d(read, passed).tolist()]
+        times_s, passed = times_to_look_closely(track, motion)
+        wanted = [(at, at) for at in times_s.tolist()]
         with PoseEstimator("heavy") as estimator:
             for frame in calm.read_windows(wanted):
                 stamp = recording.stamps_s[frame.index]

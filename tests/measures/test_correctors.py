@@ -209,7 +209,8 @@ def test_from_how_far_aside_the_camera_looks_is_told_where_the_leg_is_not(
             view_yaw_deg(trials, motion.joints, screening.looks, corrector) for trials in (motion.trials, untold)
         )
         assert known is not None
-        assert unknown == pytest.approx(known, abs=8.0)
+        # In the 16 sample clips they lie within 4° of each other, in the one filmed from 30° aside within 7°.
+        assert unknown == pytest.approx(known, abs=5.0)
 
 
 def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, PoseSample]) -> None:

@@ -302,6 +302,15 @@ def test_whoever_is_dressed_more_freely_moves_alike() -> None:
     assert 20 < matted < 50
 
 
+def test_whoever_is_filmed_from_behind_is_the_same_person_who_does_the_same() -> None:
+    usual = [random_spec(number, 170) for number in range(60)]
+    for number, plain in enumerate(usual):
+        behind = random_spec(number, 170, behind=True)
+        assert behind.camera.facing == "posterior"
+        assert replace(behind, camera=replace(behind.camera, facing=plain.camera.facing)) == plain
+    assert 1 <= sum(spec.camera.facing == "posterior" for spec in usual) <= 12, "one in fourteen"
+
+
 def test_cloth_ends_where_it_is_asked_to(figure: Figure) -> None:
     top, bottom = (0.5, 0.0, 0.0), (0.0, 0.5, 0.0)
 
