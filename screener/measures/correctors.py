@@ -1,10 +1,13 @@
 """The learned corrector at run time: kernel regression in numpy, which knows what it has seen.
 
 A pose is compared with every pose of the training (`features.py` says in which quantities); the estimate is a
-weighted sum of these likenesses. A pose that is like none of them says so: its greatest likeness is small, the
-estimate falls back towards the raw reading, and the interval widens by what the two differ. So does the pelvic drop's
-where the free leg is where none of them has it: that is another movement. How it was fitted, on whom, and what it
-gave: `models/corrector.md`.
+weighted sum of these likenesses. A second such kernel, of squats and step-downs of other people, has half a say
+wherever a pose is like theirs. The pelvic drop besides follows the hip line in the picture a part of the way: among so
+many quantities the one that matters most is lost a little.
+
+A pose that is like none of the training says so: its greatest likeness is small, the estimate falls back towards the
+raw reading, and the interval widens by what the two differ. So does the pelvic drop's where the free leg is where none
+of them has it: that is another movement. How it was fitted, on whom, and what it gave: `models/corrector.md`.
 """
 
 from __future__ import annotations
@@ -49,6 +52,7 @@ FARTHEST = 4.0
 #: From the first to the second of these knee flexions intervals widen to what films' deep bottoms ask for.
 DEEP_DEG = (70.0, 85.0)
 
+_DROP = TARGETS.index("pelvic_drop_deg")
 _DECIMALS = 6
 
 
@@ -92,6 +96,35 @@ def error_circumstances(values: _Values, likeness: _Values) -> _Values:
     return np.column_stack([np.ones(len(values)), 1 - likeness, np.abs(yaw_deg) / 10, np.maximum(knee_deg, 0) / 60])
 
 
+class _Kernel:
+    """One kernel regression: what is learned from features, and how like its training they are.
+
+    Args:
+        arrays: what the file holds, by name.
+        prefix: what the names of this kernel's arrays begin with.
+        gamma: the kernel's width.
+    """
+
+    def __init__(self, arrays: dict[str, _Values], prefix: str, gamma: float) -> None:
+        self._mean, self._scale, self.poses, self._weights, self._target_mean, self._target_scale = (
+            arrays[prefix + name] for name in ("mean", "scale", "poses", "weights", "target_mean", "target_scale")
+        )
+        self._squared = (self.poses**2).sum(axis=1)
+        self.gamma = gamma
+
+    def standard(self, features: _Values) -> _Values:
+        """`(pose, feature)` standardised; NaN counts as the training's mean, what is far from it as `FARTHEST`."""
+        known = np.where(np.isfinite(features), features, self._mean)
+        return np.asarray(np.clip((known - self._mean) / self._scale, -FARTHEST, FARTHEST))
+
+    def predict(self, features: _Values) -> tuple[_Values, _Values]:
+        """`(pose, target)`, and each pose's likeness to the training pose that is most like it."""
+        alike = likeness(self.standard(features), self.poses, self.gamma, self._squared)
+        values = alike @ self._weights * self._target_scale + self._target_mean
+        # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
+        return np.round(values, _DECIMALS), np.round(alike.max(axis=1), _DECIMALS)
+
+
 class KernelCorrector:
     """Estimates of pelvic drop, FPPA, knee flexion and trunk lean from a pose and its quiet stance.
 
@@ -109,10 +142,10 @@ class KernelCorrector:
         if tuple(about["features"]) != FEATURES or tuple(about["targets"]) != TARGETS:
             raise BrokenInstallation("The corrector was fitted for other features.", "Install screener again.")
         self._arrays = arrays
-        self._poses_squared = (arrays["poses"] ** 2).sum(axis=1)
+        self._kernel = _Kernel(arrays, "", float(about["gamma"]))
+        self.second = _Kernel(arrays, "second_", float(about["second_gamma"]))
         self._free_legs = np.ascontiguousarray(arrays["poses"][:, FREE_LEG])
         self._free_legs_squared = (self._free_legs**2).sum(axis=1)
-        self._gamma = float(about["gamma"])
 
     @property
     def model(self) -> str:
@@ -122,15 +155,20 @@ class KernelCorrector:
     def predict(self, features: _Values) -> Prediction:
         """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean."""
         a = self._arrays
-        standard = (np.where(np.isfinite(features), features, a["mean"]) - a["mean"]) / a["scale"]
-        standard = np.clip(standard, -FARTHEST, FARTHEST)
-        alike = likeness(standard, a["poses"], self._gamma, self._poses_squared)
-        legs_alike = likeness(standard[:, FREE_LEG], self._free_legs, self._gamma, self._free_legs_squared)
-        values = alike @ a["weights"] * a["target_scale"] + a["target_mean"]
-        # A matrix product's last digits depend on how many threads share it; every door shall give the same number.
-        nearest, nearest_leg = (np.round(each.max(axis=1), _DECIMALS) for each in (alike, legs_alike))
+        values, nearest = self._kernel.predict(features)
+        other, like_other = self.second.predict(features)
+        strange, familiar = a["second_known"]
+        share = np.clip((like_other - strange) / (familiar - strange), 0.0, 1.0)[:, None] / 2
+        values = (1 - share) * values + share * other
+        follows, at_most_deg = a["hip_line"]
+        line = features[:, FEATURES.index("change_hip_tilt_deg")]
+        apart = np.where(np.isfinite(line), line, values[:, _DROP]) - values[:, _DROP]
+        values[:, _DROP] += follows * np.clip(apart, -at_most_deg, at_most_deg)
+        told = np.round(a["gain"] * values + a["offset"], _DECIMALS)
+        free_legs = self._kernel.standard(features)[:, FREE_LEG]
+        legs_alike = likeness(free_legs, self._free_legs, self._kernel.gamma, self._free_legs_squared).max(axis=1)
         behind = features[:, FEATURES.index("seen_from_the_front")] < 0.5
-        return Prediction(np.round(values, _DECIMALS), nearest, nearest_leg, behind)
+        return Prediction(told, nearest, np.round(legs_alike, _DECIMALS), behind)
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
@@ -170,7 +208,7 @@ class KernelCorrector:
         alike = np.column_stack([found.likeness, found.free_leg_likeness])
         known = np.clip((alike - a["strange"]) / (a["familiar"] - a["strange"]), 0.0, 1.0)
         trust = np.repeat(known[:, :1], len(TARGETS), axis=1)
-        trust[:, TARGETS.index("pelvic_drop_deg")] = known.min(axis=1)
+        trust[:, _DROP] = known.min(axis=1)
         return trust
 
     def half_widths(self, found: Prediction) -> _Values:

@@ -234,21 +234,29 @@ class PoseEstimator:
         self, rgb: NDArray[np.uint8], expected_px: NDArray[np.float32], view: tuple[float, float], mirrored_too: bool
     ) -> NDArray[np.float32] | None:
         """What a picture, turned and scaled so, shows of the person expected there; None where it shows others."""
-        row = self.seen_alone(rgb, *view, mirrored_too=mirrored_too)
+        row = self.seen_alone(rgb, *view, mirrored_too=mirrored_too, expected_px=expected_px)
         return row if row is not None and _same_body(row, expected_px) else None
 
     def seen_alone(
-        self, rgb: NDArray[np.uint8], turned_deg: float = 0.0, zoom: float = 1.0, *, mirrored_too: bool = True
+        self,
+        rgb: NDArray[np.uint8],
+        turned_deg: float = 0.0,
+        zoom: float = 1.0,
+        *,
+        mirrored_too: bool = True,
+        expected_px: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32] | None:
         """One person in one picture: the mean of what the model says of it and of its mirror image, `(33, 6)`.
 
-        Where one leg hides the other the model may take them for each other in one of the two; then the picture itself
-        counts alone, since a mean would put both legs between them.
+        Where one leg hides the other the model may take them for each other in one of the two; a mean would put both
+        legs between them. Then that of the two counts alone which names sides as `expected_px` does.
 
         Args:
             rgb: the picture.
             turned_deg, zoom: how the model is shown it, about its middle; the landmarks are turned and scaled back.
             mirrored_too: without it the picture itself counts alone.
+            expected_px: `(33, xy)`, where the person is expected in the picture; without it the picture itself counts
+                where the two name sides differently.
         """
         shown, back_px = _turned(rgb, turned_deg, zoom)
         people = self._people_alone(shown, 1)
@@ -259,8 +267,11 @@ class PoseEstimator:
             back = mirror_names(mirrored[0][None])[0].copy()
             back[:, 0] = shown.shape[1] - back[:, 0]
             back[:, 2] = -back[:, 2]
-            if _same_body(back, found[:, :2]) and _named_alike(back, found[:, :2]):
-                found = (found + back) / 2
+            if _same_body(back, found[:, :2]):
+                if _named_alike(back, found[:, :2]):
+                    found = (found + back) / 2
+                elif expected_px is not None and _named_alike(_turned_back(back, back_px), expected_px):
+                    found = back
         return _turned_back(found, back_px)
 
     def _people_alone(self, rgb: NDArray[np.uint8], most: int) -> list[NDArray[np.float32]]:
