@@ -19,6 +19,7 @@ from screener.measures.correctors import TARGETS, KernelCorrector, installed_cor
 from screener.measures.error_model import raw_estimate
 from screener.measures.features import FEATURES, compute_features
 from screener.measures.reading import raw_values, view_yaw_deg
+from screener.pose.bundles import model_file
 from screener.pose.landmarks import FOUND_JOINTS, Landmark, mirror_names
 
 NAME = "sls_right_drop_and_valgus"
@@ -233,6 +234,26 @@ def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, Pos
     features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
     features[FEATURES.index("quiet_nose_y_from_quiet_ankle")] = np.nan
     assert np.isfinite(installed_corrector().predict(features[None]).values).all()
+
+
+def test_the_second_kernel_has_half_a_say_where_it_has_seen_the_like_and_none_elsewhere(
+    poses: tuple[PoseSample, PoseSample],
+) -> None:
+    corrector, features = installed_corrector(), features_of(*poses)
+    known = np.repeat(features, 2, axis=0)
+    known[1] *= -20.0  # nobody stands so
+    other, like = corrector.second.predict(known)
+    moved = KernelCorrector(model_file("corrector"))
+    moved.second._target_mean = moved.second._target_mean + 10.0  # as if it said 10° more of everything
+    change = moved.predict(known).values - corrector.predict(known).values
+    strange, familiar = corrector._arrays["second_known"]
+    assert like[0] > familiar > strange > like[1]
+    assert np.isfinite(other).all()
+    # Half of 10°, stretched as what is told is; the drop's a little less, since it follows the hip line too.
+    gain = corrector._arrays["gain"]
+    assert change[0, 1:] == pytest.approx(5.0 * gain[1:], abs=1e-3)
+    assert 3.9 * gain[0] < change[0, 0] <= 5.0 * gain[0] + 1e-3
+    assert change[1] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_likeness_is_one_for_the_same_and_falls_with_distance() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,8 +100,8 @@ def test_where_the_grey_about_the_box_leads_astray_the_whole_picture_is_looked_a
     first = screened(FOLLOWED).looks[0]
     looks_again = PoseEstimator.seen_alone
 
-    def astray(estimator: PoseEstimator, rgb: Picture, *view: float, mirrored_too: bool) -> NDArray[np.float32] | None:
-        return None if (rgb[0, 0] == 127).all() else looks_again(estimator, rgb, *view, mirrored_too=mirrored_too)
+    def astray(estimator: PoseEstimator, rgb: Picture, *view: float, **asked: Any) -> NDArray[np.float32] | None:
+        return None if (rgb[0, 0] == 127).all() else looks_again(estimator, rgb, *view, **asked)
 
     monkeypatch.setattr(PoseEstimator, "seen_alone", astray)
     elsewhere = replace(first, image_px=first.image_px + np.float32(200.0))
@@ -127,10 +128,20 @@ def test_legs_that_are_taken_for_each_other_in_the_mirror_image_are_not_averaged
         averaged = estimator.seen_alone(frame.rgb)
         monkeypatch.setattr(PoseEstimator, "_people_alone", swaps_in_the_second)
         alone = estimator.seen_alone(frame.rgb)
-    assert averaged is not None
-    assert alone is not None
-    assert len(looks) == 2
-    assert_allclose(alone, looks[0], atol=1e-3)
+        assert averaged is not None
+        assert alone is not None
+        assert len(looks) == 2
+        assert_allclose(alone, looks[0], atol=1e-3)
+        # Where it is known how sides are named, whichever of the two names them so counts: the mirror image's row has
+        # them as in `looks[0]`, swapped, and back in the picture.
+        for expected, sides_of_the_picture in ((alone, True), (mirror_names(alone[None])[0], False)):
+            looks.clear()
+            told = estimator.seen_alone(frame.rgb, expected_px=expected[:, :2])
+            assert told is not None
+            as_in_picture, otherwise = (
+                np.abs(told[:, :2] - each[:, :2]).max() for each in (alone, mirror_names(alone[None])[0])
+            )
+            assert (as_in_picture < otherwise) == sides_of_the_picture
     # Otherwise the mean counts, and it is near.
     assert 0 < np.abs(averaged[:, :2] - alone[:, :2]).max() < 10
 
