@@ -6,13 +6,13 @@
 # recording does. A rendered person is not a patient, and no clinical study has been done; what is known from real
 # footage, and what is not known, stands at the end.
 #
-# Two lots. To the films of seeds 31, 100, 110 and 120 intervals were scaled, to hold 95 % of their truths, and how deep
-# a repetition is read was chosen on those of 110, so they flatter; those of 100, 110 and 120, and all from behind at
-# the end, were measured with the release before this. **New** are the films of seeds 130 to 160: no angle,
+# Two lots. To the films of seeds 31, 100, 110 and 120 intervals were scaled, to hold 95 % of their truths, and how
+# deep a repetition is read was chosen on those of 110, so they flatter; those of 100, 110 and 120, and all from
+# behind at the end, were measured with the release before this. **New** are the films of seeds 130 to 160: no angle,
 # no interval and no reading depth was fitted to them. Mistakes in telling leg and touches that films of 130 and 140
 # showed were mended, and how many frames are looked at closely was chosen on them, by what it costs; so they were in
-# view, the drop of those of 130 also when the hip line's part in it was chosen, and of side, task and repetitions only seeds 150 and 160 tell: they were drawn when the mends were done. What
-# was wanted is held against the new ones.
+# view, the drop of those of 130 also when the hip line's part in it was chosen, and of side, task and repetitions
+# only seeds 150 and 160 tell: they were drawn when the mends were done. What was wanted is held against the new ones.
 #
 # A value is held against the truth at the true bottom. Where the knee bends further than 65°, the value is of that
 # depth on the way down, and is held against the truth of that instant.
