@@ -335,7 +335,8 @@ def fit(samples: Samples, gamma: float, doubt: float) -> dict[str, _Values]:
     }
 
 
-# The second kernel's width and doubt; and how far the drop follows the hip line: the share, and the most degrees.
+# The second kernel's width and doubt; and how far the drop follows the hip line: the share, and the most degrees apart.
+# (Figures: docs/accuracy.md.)
 _SECOND_GAMMA, _SECOND_DOUBT, _HIP_LINE = 0.001, 0.02, (0.2, 3.0)
 
 #: The first kernel and nothing else: the second is of one pose, and never like enough to have a say.

@@ -11,8 +11,9 @@
 # behind at the end, were measured with the release before this. **New** are the films of seeds 130 to 160: no angle,
 # no interval and no reading depth was fitted to them. Mistakes in telling leg and touches that films of 130 and 140
 # showed were mended, and how many frames are looked at closely was chosen on them, by what it costs; so they were in
-# view, the drop of those of 130 also when the hip line's part in it was chosen, and of side, task and repetitions
-# only seeds 150 and 160 tell: they were drawn when the mends were done. What was wanted is held against the new ones.
+# view; the drop of 130, 140 and 150 also when the corrector's second kernel and the hip line's part were chosen, so
+# that of angles only 160 tells what nobody had looked at. Of side, task and repetitions only seeds 150 and 160 tell:
+# they were drawn when the mends were done. What was wanted is held against the new ones.
 #
 # A value is held against the truth at the true bottom. Where the knee bends further than 65°, the value is of that
 # depth on the way down, and is held against the truth of that instant.
