@@ -241,13 +241,14 @@ def _trial(
 
 
 def _stood_on(joints: Joints, members: list[Dip], after_s: float, task: Task | None) -> StanceSide:
-    """The leg that a set is done on; unknown where neither the feet's heights, nor a foot that is lifted, nor more than
+    """The leg that a set is done on; unknown where neither a foot that is lifted, nor the feet's heights, nor more than
     half of its repetitions, nor where the hips are tell it."""
     repetitions = no_swaying(members)
-    if task in _DOWN and (higher := _higher(joints, repetitions)) is not None:
-        return higher
+    # Before the heights: deep in a step-down the step may hide the free foot, and its landmark stays up there.
     if (left_standing := _left_standing(joints, members, after_s)) is not None:
         return left_standing
+    if task in _DOWN and (higher := _higher(joints, repetitions)) is not None:
+        return higher
     told = [dip.stance_side for dip in repetitions]
     return next((side for side in _SIDES if 2 * told.count(side) > len(told)), _under_hips(joints, repetitions))
 

@@ -460,6 +460,17 @@ def test_who_steps_down_stands_on_the_higher_foot(stance: Side) -> None:
 
 
 @pytest.mark.parametrize("stance", SIDES)
+def test_who_lifts_a_foot_stands_on_the_other_though_the_step_hides_the_lifted_one(stance: Side) -> None:
+    # Deep in a step-down the free foot's landmark stays up on the step, above the foot that is stood on.
+    top = Figure(stance, rise=-0.02, aside=0.08)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=0.06)), (2.0, top), (2.4, top)]
+    track = perform(on_both(2.0), [(0.0, Figure(stance)), (0.5, top), (1.6, top)], once, once, noise_px=0.3)
+    motion = read_motion(track, task="forward_step_down")
+    assert only_trial(motion).stance_side == stance
+    assert why_not(motion) == [None] * 2
+
+
+@pytest.mark.parametrize("stance", SIDES)
 def test_step_downs_from_a_low_plate_are_one_set_though_one_is_taken_for_the_other_leg_s(stance: Side) -> None:
     # The free foot comes down by 8 % of leg length, less than tells a height alone; in the second repetition the
     # landmark of the foot stood on is drawn aside by more than the other moves.
