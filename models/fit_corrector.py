@@ -52,6 +52,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
 
 from screener.measures.correctors import DEEP_DEG, FARTHEST, TARGETS, KernelCorrector, error_circumstances, likeness
 from screener.measures.features import FEATURES, compute_features
@@ -94,7 +95,7 @@ _STEADY = tuple((f"train{seed}", 80, seed, seed > 70) for seed in (*range(41, 53
 #: More of the same for the network alone: the library that solves the corrector's equations broke with 25 000 poses.
 _STEADY_FOR_JOINTS = tuple((f"joints{seed}", 80, seed, False) for seed in range(53, 65))
 #: People for the corrector's second kernel: the network that finds hips and knees has not seen them.
-_SECOND = tuple((f"second{seed}", 80, seed, seed % 2 == 1) for seed in range(301, 315))
+_SECOND = tuple((f"second{seed}", 80, seed, seed % 2 == 1) for seed in (*range(301, 315), *range(401, 415)))
 _OTHERS = (
     ("calibrate21", 100, 21, False),
     *((f"calibrate{seed}", 80, seed, seed % 2 == 1) for seed in range(101, 105)),
@@ -324,7 +325,8 @@ def fit(samples: Samples, gamma: float, doubt: float) -> dict[str, _Values]:
         kernel[start : start + _STRIP] = likeness(poses[start : start + _STRIP], poses, gamma)
     kernel[np.diag_indices(len(kernel))] += doubt
     wanted = (samples.targets - target_mean) / target_scale
-    weights = cho_solve(cho_factor(kernel.T, overwrite_a=True, check_finite=False), wanted, check_finite=False)
+    with threadpool_limits(1, "blas"):  # with several threads the library breaks on so large a matrix
+        weights = cho_solve(cho_factor(kernel.T, overwrite_a=True, check_finite=False), wanted, check_finite=False)
     return {
         "mean": mean,
         "scale": scale,
@@ -335,9 +337,9 @@ def fit(samples: Samples, gamma: float, doubt: float) -> dict[str, _Values]:
     }
 
 
-# The second kernel's width and doubt; and how far the drop follows the hip line: the share, and the most degrees apart.
-# (Figures: docs/accuracy.md.)
-_SECOND_GAMMA, _SECOND_DOUBT, _HIP_LINE = 0.001, 0.02, (0.2, 3.0)
+# The second kernel's width and doubt, and its say where it has seen the like; and how far the drop follows the hip
+# line: the share, and the most degrees apart. (Figures: docs/accuracy.md.)
+_SECOND_GAMMA, _SECOND_DOUBT, _SECOND_SAY, _HIP_LINE = 0.001, 0.02, 0.75, (0.2, 3.0)
 
 #: The first kernel and nothing else: the second is of one pose, and never like enough to have a say.
 _ALONE = {
@@ -361,6 +363,7 @@ _UNCALIBRATED = {
     "error_floor": np.zeros(len(TARGETS)),
     "conformal": np.zeros(len(TARGETS)),
     "deep": np.ones(len(TARGETS)),
+    "grainy_wider": np.ones(len(TARGETS)),
     "behind_wider": np.ones(len(TARGETS)),
 }
 
@@ -375,7 +378,7 @@ def add_second(
     pose is like none of theirs it has no say: the strangest twentieth of the calibration's poses still lie before that
     begins, and it has ended as far beyond as those lie from the usual pose.
     """
-    about["second_gamma"] = _SECOND_GAMMA
+    about |= {"second_gamma": _SECOND_GAMMA, "second_say": _SECOND_SAY}
     kernel = fit(samples, _SECOND_GAMMA, _SECOND_DOUBT)
     arrays |= {f"second_{name}": each for name, each in kernel.items()}
     write(path, arrays, about)
@@ -481,23 +484,29 @@ def _spread(values: _Values, samples: Samples) -> tuple[_Values, _Values]:
 def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
     """Brings every measure's interval to what holds the truth in 95 % of whole films.
 
-    Errors of stills alone leave out what a film adds (which frames are the quiet stance, where the bottom lies) and
-    what it takes away (a reading is the median of several frames). What films are off on average is not the same from
-    one lot of them to the next, and is left.
+    Errors of stills alone leave out what a film adds (which frames are the quiet stance, where the bottom lies). What
+    films are off on average is not the same from one lot of them to the next, and is left; and what one lot would have
+    narrower the next would have wider, so no interval is made narrower.
 
-    What the bottoms of deep repetitions read besides is fitted apart: there intervals widen, over the knee flexion of
-    `DEEP_DEG`, by what holds 95 % of those.
+    Films whose pictures are grainy, as they are in poor light, are fitted apart: there intervals widen besides. So are
+    what the bottoms of deep repetitions read: there intervals widen, over the knee flexion of `DEEP_DEG`, by what holds
+    95 % of those.
 
     Args:
         folder: where `corrector.npz` and its figures are; all of it is written anew.
-        table: what this corrector, in its present state, read: `validation.csv` of `screener.studio measure`.
+        table: what this corrector, in its present state, read: `validation.csv` of `screener.studio measure`, with
+            `validation_films.csv` beside it.
         testing: what the finished corrector is measured on.
     """
     arrays, about, figures = _as_it_is(folder)
     before = figures.get("on_films", {}).get("intervals", {})
     readings = _rows(table)
+    grainy_films = {
+        row["film"] for row in _rows(table.with_name("validation_films.csv")) if row["found_grainy"] == "True"
+    }
     found: dict[str, float | None] = {}
     deep: dict[str, float | None] = {}
+    grainy: dict[str, float | None] = {}
     for column, name in enumerate(TARGETS):
         values, bottoms = (
             [row for row in readings if row["measure"] == name and (row["read_at"] == "besides") == besides]
@@ -505,14 +514,18 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
         )
         if not values:
             continue  # the camera's yaw is no reading
-        wider = _wider(values)
+        wider = max(1.0, _wider([row for row in values if row["film"] not in grainy_films]))
         arrays["conformal"][column] *= wider
         found[name] = _rounded(wider * (before.get(name) or 1.0))
+        arrays["grainy_wider"][column] *= max(
+            1.0, _wider([row for row in values if row["film"] in grainy_films]) / wider
+        )
+        grainy[name] = _rounded(arrays["grainy_wider"][column])
         if bottoms:
-            arrays["deep"][column] = max(1.0, arrays["deep"][column] * _wider(bottoms) / wider)
+            arrays["deep"][column] *= max(1.0, _wider(bottoms) / wider)
             deep[name] = _rounded(arrays["deep"][column])
-        print(f"{name}: interval × {wider:.2f}, deep {deep.get(name)}")
-    figures["on_films"] = {**_how_many(readings), "intervals": found, "deep": deep}
+        print(f"{name}: interval × {wider:.2f}, grainy {grainy[name]}, deep {deep.get(name)}")
+    figures["on_films"] = {**_how_many(readings), "intervals": found, "grainy": grainy, "deep": deep}
     _write_anew(folder, arrays, about, figures, testing)
 
 
@@ -540,7 +553,8 @@ def fit_from_behind(folder: Path, table: Path, testing: Samples) -> None:
 def fit_second_anew(folder: Path, second: Samples, calibrating: Samples, testing: Samples) -> None:
     """Fits the second kernel of the corrector in a folder, and brings what is told to the calibration's spread again.
 
-    Its intervals are those that films asked for, narrower or wider by what the calibration's poses now need.
+    Its intervals are those that films asked for, wider where the calibration's poses now need it; what is gained in
+    stills is not sure to be gained in films, so none is made narrower.
     """
     arrays, about, figures = _as_it_is(folder)
     path = folder / "corrector.npz"
@@ -557,7 +571,7 @@ def fit_second_anew(folder: Path, second: Samples, calibrating: Samples, testing
     write(path, arrays, about)
     arrays["gain"], arrays["offset"] = _spread(KernelCorrector(path).predict(calibrating.features).values, calibrating)
     write(path, arrays, about)
-    changed = needed() / before
+    changed = np.maximum(1.0, needed() / before)
     arrays["conformal"] = arrays["conformal"] * changed
     figures["second"] = {
         "poses": len(second.body),
@@ -778,11 +792,15 @@ def _on_films(found: dict[str, Any] | None) -> str:
     if not found:
         return "Not done with this fit."
     rows = [
-        f"| {name} | × {interval:.2f} | {f'× {deep:.2f}' if (deep := found['deep'].get(name)) else ''} |"
+        f"| {name} | × {interval:.2f} | × {found['grainy'][name]:.2f} | "
+        f"{f'× {deep:.2f}' if (deep := found['deep'].get(name)) else ''} |"
         for name, interval in found["intervals"].items()
     ]
     head = f"On {found['repetitions']} repetitions of {found['films']} films:"
-    table = (f"| Measure | interval | beyond {DEEP_DEG[1]:.0f}° of knee flexion besides |", "|---|---|---|")
+    table = (
+        f"| Measure | interval | in grainy pictures besides | beyond {DEEP_DEG[1]:.0f}° of knee flexion besides |",
+        "|---|---|---|---|",
+    )
     return "\n".join([head, "", *table, *rows])
 
 

@@ -1,7 +1,7 @@
 """The learned corrector at run time: kernel regression in numpy, which knows what it has seen.
 
 A pose is compared with every pose of the training (`features.py` says in which quantities); the estimate is a
-weighted sum of these likenesses. A second such kernel, of squats and step-downs of other people, has half a say
+weighted sum of these likenesses. A second such kernel, of squats and step-downs of other people, has most of the say
 wherever a pose is like theirs. The pelvic drop besides follows the hip line in the picture a part of the way: among so
 many quantities the one that matters most is lost a little.
 
@@ -144,6 +144,7 @@ class KernelCorrector:
         self._arrays = arrays
         self._kernel = _Kernel(arrays, "", float(about["gamma"]))
         self.second = _Kernel(arrays, "second_", float(about["second_gamma"]))
+        self.second_say = float(about["second_say"])
         self._free_legs = np.ascontiguousarray(arrays["poses"][:, FREE_LEG])
         self._free_legs_squared = (self._free_legs**2).sum(axis=1)
 
@@ -158,7 +159,7 @@ class KernelCorrector:
         values, nearest = self._kernel.predict(features)
         other, like_other = self.second.predict(features)
         strange, familiar = a["second_known"]
-        share = np.clip((like_other - strange) / (familiar - strange), 0.0, 1.0)[:, None] / 2
+        share = self.second_say * np.clip((like_other - strange) / (familiar - strange), 0.0, 1.0)[:, None]
         values = (1 - share) * values + share * other
         follows, at_most_deg = a["hip_line"]
         line = features[:, FEATURES.index("change_hip_tilt_deg")]
@@ -171,14 +172,14 @@ class KernelCorrector:
         return Prediction(told, nearest, np.round(legs_alike, _DECIMALS), behind)
 
     def correct(
-        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float], *, grainy: bool = False
     ) -> dict[MeasureName, Estimate]:
         """Estimates with 95 % half-widths for the targets, and for hip adduction, which follows from them; the raw
-        readings where hips and knees were not found in the picture."""
+        readings where hips and knees were not found in the picture. In grainy pictures intervals are wider."""
         found = self._looked(quiet, at, stance)
         trusts = self.trust(found)[0].tolist()
         estimates: dict[MeasureName, Estimate] = {}
-        halves = self.half_widths(found)[0].tolist()
+        halves = (self.half_widths(found)[0] * (self._arrays["grainy_wider"] if grainy else 1.0)).tolist()
         for name, value, half, trust in zip(_MEASURES, found.values[0].tolist(), halves, trusts, strict=False):
             plain = raw_estimate(name, raw[name], float(found.values[0, -1]))
             apart = trust * (1 - trust) * abs(value - plain.value)

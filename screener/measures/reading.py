@@ -101,9 +101,9 @@ class Corrector(Protocol):
     def model(self) -> str: ...
 
     def correct(
-        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float], *, grainy: bool = False
     ) -> dict[MeasureName, Estimate]:
-        """Estimates for the measures it knows; the others stay raw."""
+        """Estimates for the measures it knows; the others stay raw. `grainy`: whether the pictures are."""
         ...
 
     def camera_yaw_deg(self, quiet: PoseSample, at: PoseSample, stance: Side) -> float:
@@ -372,7 +372,7 @@ class _Reader:
         raw = raw_values(quiet, pose, self._stance, self._joints)
         estimates = {name: raw_estimate(name, value, self._view.yaw_deg) for name, value in raw.items()}
         if self._corrector is not None and pose.model == self._corrector.model:
-            estimates |= self._corrector.correct(quiet, pose, self._stance, raw)
+            estimates |= self._corrector.correct(quiet, pose, self._stance, raw, grainy=self._joints.grainy)
         return {name: _reading(name, estimate, pose.n) for name, estimate in estimates.items()}
 
 

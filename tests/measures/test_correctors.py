@@ -229,6 +229,18 @@ def test_intervals_grow_with_strangeness_yaw_and_depth(poses: tuple[PoseSample, 
         assert (wider > plain).any()
 
 
+def test_in_grainy_pictures_values_are_the_same_and_intervals_wider(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    corrector, raw = installed_corrector(), raw_of(*poses, screened(NAME))
+    clear, grainy = (corrector.correct(*poses, "right", raw, grainy=each) for each in (False, True))
+    for name in MEASURES:
+        assert grainy[name].value == clear[name].value
+        assert grainy[name].half_width > clear[name].half_width
+    # In the dark it is the knee that is lost (docs/accuracy.md).
+    assert grainy["fppa_deg"].half_width > 1.3 * clear["fppa_deg"].half_width
+
+
 def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:
     quiet, at = poses
     features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
@@ -236,7 +248,7 @@ def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, Pos
     assert np.isfinite(installed_corrector().predict(features[None]).values).all()
 
 
-def test_the_second_kernel_has_half_a_say_where_it_has_seen_the_like_and_none_elsewhere(
+def test_the_second_kernel_has_its_say_where_it_has_seen_the_like_and_none_elsewhere(
     poses: tuple[PoseSample, PoseSample],
 ) -> None:
     corrector, features = installed_corrector(), features_of(*poses)
@@ -249,10 +261,10 @@ def test_the_second_kernel_has_half_a_say_where_it_has_seen_the_like_and_none_el
     strange, familiar = corrector._arrays["second_known"]
     assert like[0] > familiar > strange > like[1]
     assert np.isfinite(other).all()
-    # Half of 10°, stretched as what is told is; the drop's a little less, since it follows the hip line too.
-    gain = corrector._arrays["gain"]
-    assert change[0, 1:] == pytest.approx(5.0 * gain[1:], abs=1e-3)
-    assert 3.9 * gain[0] < change[0, 0] <= 5.0 * gain[0] + 1e-3
+    # Its share of 10°, stretched as what is told is; the drop's a little less, since it follows the hip line too.
+    said = 10.0 * corrector.second_say * corrector._arrays["gain"]
+    assert change[0, 1:] == pytest.approx(said[1:], abs=1e-3)
+    assert 0.78 * said[0] < change[0, 0] <= said[0] + 1e-3
     assert change[1] == pytest.approx(0.0, abs=1e-3)
 
 
