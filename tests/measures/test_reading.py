@@ -58,9 +58,10 @@ class StandIn:
         return 0.0
 
     def correct(
-        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float]
+        self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float], *, grainy: bool = False
     ) -> dict[MeasureName, Estimate]:
         assert stance == "left"
+        assert not grainy
         assert set(raw) > {"pelvic_drop_deg", "fppa_deg"}
         return self.says(quiet, at, raw)
 
