@@ -25,7 +25,7 @@ brought to what holds 95 % of the truths of whole films. Once, and on other film
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips), 100 (16), 110 (44) and 120 (27). Few of them
+Those films are of the seeds 31 (28 clips), 110 (44), 120 (27), 150 (37) and 160 (37). Few of them
 are seen from behind, so the intervals of such poses are brought to films that all are:
 
     python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND      (and --seed 180 --clips 24)

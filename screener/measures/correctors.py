@@ -179,7 +179,7 @@ class KernelCorrector:
         found = self._looked(quiet, at, stance)
         trusts = self.trust(found)[0].tolist()
         estimates: dict[MeasureName, Estimate] = {}
-        halves = (self.half_widths(found)[0] * (self._arrays["grainy_wider"] if grainy else 1.0)).tolist()
+        halves = self.half_widths(found, grainy=grainy)[0].tolist()
         for name, value, half, trust in zip(_MEASURES, found.values[0].tolist(), halves, trusts, strict=False):
             plain = raw_estimate(name, raw[name], float(found.values[0, -1]))
             apart = trust * (1 - trust) * abs(value - plain.value)
@@ -212,14 +212,14 @@ class KernelCorrector:
         trust[:, _DROP] = known.min(axis=1)
         return trust
 
-    def half_widths(self, found: Prediction) -> _Values:
+    def half_widths(self, found: Prediction, *, grainy: bool = False) -> _Values:
         """`(pose, target)`: the calibrated quantile times the error that the circumstances let expect; wider for deep
-        poses and for those that are seen from behind."""
+        poses, for those that are seen from behind, and in grainy pictures."""
         a = self._arrays
         expected = error_circumstances(found.values, found.likeness) @ a["error_model"].T
         knee_deg = found.values[:, TARGETS.index("knee_flexion_deg")]
         deeper = 1 + np.interp(knee_deg, DEEP_DEG, (0.0, 1.0))[:, None] * (a["deep"] - 1)
-        wider = np.where(found.behind[:, None], a["behind_wider"], 1.0)
+        wider = np.where(found.behind[:, None], a["behind_wider"], 1.0) * (a["grainy_wider"] if grainy else 1.0)
         return np.asarray(a["conformal"] * deeper * wider * np.maximum(expected, a["error_floor"]))
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
