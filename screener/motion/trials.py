@@ -273,7 +273,7 @@ _DOWN: tuple[Task, ...] = ("forward_step_down", "lateral_step_down")
 # Who steps down lets the free foot down as far as the body sinks, or part of it, and stands on the other. One ankle
 # rose against the other by more than this (part of leg length) from the ends of a step-down to its bottom at 146 of 173
 # bottoms (rendered films), and was the stance foot at all of them; the free one's never did so by more than 0.021.
-# Where a step hides the free foot its landmark does (docs/accuracy.md), so a foot that was seen to be lifted goes first.
+# Where a step hides the free foot its landmark does (docs/accuracy.md), so a foot seen to be lifted goes first.
 _LET_DOWN = 0.04
 # Where an ankle is at an instant is its median over so long before and after; a tenth of the depth is reached up to so
 # long after the foot began to move.
