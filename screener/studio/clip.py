@@ -47,7 +47,7 @@ def set_up(spec: ClipSpec) -> Stage:
     if spec.task != "single_leg_squat":
         height_m = spec.box_height_m or _box_height_m(spec, figure, sole_m)
         # The free heel may touch the floor: nothing lifts it before.
-        standing = Standing(height_m, height_m, -0.025, sole_m)
+        standing = Standing(height_m, height_m, -0.025, sole_m, _edge_ahead_m(spec, figure))
         scenery += _box(spec, figure, height_m)
     elif spec.step.aside_m is not None:
         scenery += step_box(spec.step.aside_m, (0.5, 0.38), spec.step.height_m, spec.step)
@@ -65,7 +65,7 @@ def set_up(spec: ClipSpec) -> Stage:
 
 def _box_height_m(spec: ClipSpec, figure: Figure, sole_m: float) -> float:
     """The height from which the free foot just reaches the floor in the repetition that reaches lowest."""
-    free = Standing(0.0, 0.0, -_DEEP_M, sole_m)
+    free = Standing(0.0, 0.0, -_DEEP_M, sole_m, _edge_ahead_m(spec, figure))
     lowest = [
         free_foot_lowest_m(figure, solve(figure, bottom_pose(bout, index), bout.stance_side, bout.arms, free), sole_m)
         for bout in spec.bouts
@@ -74,16 +74,23 @@ def _box_height_m(spec: ClipSpec, figure: Figure, sole_m: float) -> float:
     return max(0.05, -min(lowest))
 
 
+def _edge_ahead_m(spec: ClipSpec, figure: Figure) -> float | None:
+    """Where the step ends that the free leg reaches over: just ahead of the toes."""
+    if spec.task != "forward_step_down":
+        return None
+    return 0.01 + float(figure.soles["L"][:, 2].max() - figure.joints["ankle.L"][2])
+
+
 def _box(spec: ClipSpec, figure: Figure, height_m: float) -> Scenery:
     """The step under the stance foot: toes near its front edge, or the foot's inner side near its side edge."""
     bout = spec.bouts[0]
     s = 1.0 if bout.stance_side == "left" else -1.0
     stance_x = s * bout.quiet.feet_apart * float(figure.joints["hip.L"][0])
     step = spec.step
-    toes_z = float(figure.soles["L"][:, 2].max() - figure.joints["ankle.L"][2])
-    if spec.task == "forward_step_down":
-        front, wide, deep = toes_z + 0.01, 0.55 + step.wider_m, 0.36 + step.deeper_m
-        return step_box((0.0, front - deep / 2), (wide, deep), height_m, step)
+    ahead = _edge_ahead_m(spec, figure)
+    if ahead is not None:
+        wide, deep = 0.55 + step.wider_m, 0.36 + step.deeper_m
+        return step_box((0.0, ahead - deep / 2), (wide, deep), height_m, step)
     inner, wide, deep = stance_x - s * 0.075, 0.4 + step.wider_m, 0.42 + step.deeper_m
     return step_box((inner + s * wide / 2, 0.04), (wide, deep), height_m, step)
 

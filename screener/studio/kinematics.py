@@ -38,6 +38,7 @@ _SHANK_FORWARD_MAX_DEG = 42.0  # ankle dorsiflexion in a deep weight-bearing lun
 _THIGH_BELOW_LEVEL_DEG = 80.0  # the thigh stays short of horizontal, so that its projection keeps a direction
 _TRUNK_FLEXION_DEG = (-8.0, 85.0)
 _CLEARANCE_M = 0.02  # the least height of a lifted foot over the floor
+_CALF_M = 0.06  # from the middle of a shank to its back
 
 #: Upper arm and forearm in the chest's frame for the left arm; the right is mirrored. Elbows stay a little
 #: bent, so that the plane of the elbow is always known.
@@ -52,12 +53,16 @@ _ARMS: dict[Arms, tuple[tuple[float, float, float], tuple[float, float, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the feet may stand: floor heights under each foot and the thickness of the soles, metres."""
+    """Where the feet may stand: floor heights under each foot and the thickness of the soles, metres.
+
+    `edge_ahead_m`: where what the stance foot stands on ends ahead of it, if the free leg hangs over that edge.
+    """
 
     stance_floor_m: float = 0.0
     free_floor_m: float = 0.0
     lowest_floor_m: float = 0.0
     sole_m: float = 0.0
+    edge_ahead_m: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +165,26 @@ def free_foot_lowest_m(figure: Figure, posture: Posture, sole_m: float) -> float
     return float((figure.soles[free] @ rotation.T + offset)[:, 1].min()) - sole_m
 
 
+def _over_edge_m(figure: Figure, posture: Posture, standing: Standing) -> float:
+    """By how much the free foot and the back of its shank clear the step: ahead of its edge, or over its top."""
+    if standing.edge_ahead_m is None:
+        return np.inf
+    free = _sides(posture.stance_side)[1]
+    rotation, offset = posture.frames[f"foot.{free}"]
+    knee, ankle = posture.joints[f"knee.{free}"], posture.joints[f"ankle.{free}"]
+    calf = ankle + np.linspace(0, 1, 9)[:, None] * (knee - ankle) - _CALF_M * _Z
+    points = np.concatenate([figure.soles[free] @ rotation.T + offset - standing.sole_m * _Y, calf])
+    over = np.maximum(points[:, 1] - standing.stance_floor_m, points[:, 2] - standing.edge_ahead_m)
+    return float(over.min())
+
+
 def solve(
     figure: Figure, pose: Pose, stance: Side, arms: Arms, standing: Standing, near: Posture | None = None
 ) -> Posture:
     """The posture that meets the pose, balanced over the stance foot (or between the feet).
 
-    A lifted foot that would go through the floor is lifted by more knee or hip flexion. `near` is a posture
-    to start from, such as the last frame's.
+    A lifted foot that would go through the floor, or a leg that would go through the step it hangs over, is lifted by
+    more knee or hip flexion. `near` is a posture to start from, such as the last frame's.
     """
     start = near.balance if near is not None and near.stance_side == stance else None
     if pose.free_foot_down >= 1:
@@ -175,7 +193,8 @@ def solve(
     posture = _balanced(figure, aloft, stance, arms, standing, start)
 
     def clear_m(candidate: Posture) -> float:
-        return free_foot_lowest_m(figure, candidate, standing.sole_m) - standing.lowest_floor_m - _CLEARANCE_M
+        over_floor = free_foot_lowest_m(figure, candidate, standing.sole_m) - standing.lowest_floor_m
+        return min(over_floor, _over_edge_m(figure, candidate, standing)) - _CLEARANCE_M
 
     low, high = 0.0, 0.0
     if clear_m(posture) < 0:

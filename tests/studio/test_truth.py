@@ -138,6 +138,25 @@ def test_no_foot_goes_through_the_floor(leg: dict[str, float], figure: Figure) -
     assert 0 < free_foot_lowest_m(figure, posture, 0.02) < 0.06
 
 
+def test_no_leg_goes_through_the_step_that_it_hangs_over() -> None:
+    deep = Repetition(knee_flexion_deg=90.0)
+    spec = replace(random_spec(4, 200), task="forward_step_down")
+    spec = replace(spec, bouts=(replace(spec.bouts[0], repetitions=(deep,)),))
+    stage, posture, ahead = set_up(spec), None, []
+    edge = stage.standing.edge_ahead_m
+    assert edge is not None
+    free = "R" if spec.bouts[0].stance_side == "left" else "L"
+    for instant in instants(spec):
+        posture = solve(stage.figure, instant.pose, spec.bouts[0].stance_side, "hips", stage.standing, posture)
+        rotation, offset = posture.frames[f"foot.{free}"]
+        sole = stage.figure.soles[free] @ rotation.T + offset
+        below = sole[:, 1] - stage.standing.sole_m < stage.standing.stance_floor_m - 0.002
+        if below.any():
+            ahead.append(sole[below, 2].min() - edge)
+        assert len(ahead) or instant.phase != "bottom", "a step-down ends below the step"
+    assert -0.005 < min(ahead) < 0.05, "close by the edge, and never in the step"
+
+
 def test_a_camera_stands_and_turns_where_its_signs_say(figure: Figure) -> None:
     posture = solve(figure, Pose(free_foot_down=1.0), "left", "sides", Standing())
 
