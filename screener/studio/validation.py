@@ -51,7 +51,8 @@ _DEPTHS = (30.0, 45.0, 60.0)
 
 def random_spec(number: int, seed: int, vary: bool = False, behind: bool = False) -> ClipSpec:
     """One recording: two repetitions, filmed from up to 20° aside; one in five in poor light, one in fourteen from
-    behind, or all of them. `vary`: the person is dressed and lit more freely, the step any step, with mats about."""
+    behind, or all of them; most look towards the camera, more or less. `vary`: the person is dressed and lit more
+    freely, the step any step, with mats about."""
     rng = np.random.default_rng([seed, FIRST_BODY + number])
     u = rng.uniform
     person = random_person(rng)
@@ -119,12 +120,24 @@ def random_spec(number: int, seed: int, vary: bool = False, behind: bool = False
         ),
         fps=20.0,
     )
+    spec = _looking_about(spec, np.random.default_rng([seed, FIRST_BODY + number, 11]))
     if not vary:
         return spec
     person, clothes, look = varied(np.random.default_rng([seed, FIRST_BODY + number, 9]), person, spec.clothes, look)
     rng = np.random.default_rng([seed, FIRST_BODY + number, 10])
     step, room = varied_step(rng, task), replace(spec.room, mats=varied_mats(rng))
     return replace(spec, person=person, clothes=clothes, look=look, step=step, room=room)
+
+
+def _looking_about(spec: ClipSpec, rng: np.random.Generator) -> ClipSpec:
+    """The same with the head turned part of the way to the camera (as to a screen that one sees oneself on), and up or
+    down: where a face points does not tell where the camera stands."""
+    bout = spec.bouts[0]
+    aside_deg = spec.camera.yaw_deg if spec.camera.facing == "anterior" else 0.0
+    to_stance_side = 1.0 if bout.stance_side == "left" else -1.0
+    turned = to_stance_side * rng.uniform(0, 1.2) * aside_deg + rng.normal(0, 4)
+    quiet = replace(bout.quiet, head_yaw_deg=float(turned), head_pitch_deg=float(rng.normal(4, 7)))
+    return replace(spec, bouts=(replace(bout, quiet=quiet),))
 
 
 def render_films(
