@@ -4,6 +4,9 @@ Everything is turned so that 'medial' is positive and the stance leg is a left o
 left legs and front views), and scaled by the leg's length in quiet stance, so neither side, distance nor resolution
 matters. Places are told from where the stance ankle was in quiet stance, since the foot stays there: so how far the
 hips have sunk is seen, whatever the ankle's landmark does meanwhile (the other leg draws it along).
+
+The head is left out: people look at the screen, or down at the knee, so a face does not tell where the camera stands
+nor what the trunk does.
 """
 
 from __future__ import annotations
@@ -25,13 +28,8 @@ _HIP, _FREE_HIP = _HIPS
 _KNEE, _FREE_KNEE = Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE
 _ANKLE, _FREE_ANKLE = Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE
 
-#: Every landmark but the inner and outer corners of eyes and mouth, and the hands' small ones.
+#: Every landmark below the head but the hands' small ones.
 _PLACES = (
-    Landmark.NOSE,
-    Landmark.LEFT_EYE,
-    Landmark.RIGHT_EYE,
-    Landmark.LEFT_EAR,
-    Landmark.RIGHT_EAR,
     *_SHOULDERS,
     Landmark.LEFT_ELBOW,
     Landmark.RIGHT_ELBOW,
@@ -52,7 +50,6 @@ _PLACES = (
 _LEVELS = (
     ("hip", *_HIPS),
     ("shoulder", *_SHOULDERS),
-    ("ear", Landmark.LEFT_EAR, Landmark.RIGHT_EAR),
     ("knee", _KNEE, _FREE_KNEE),
     ("elbow", Landmark.LEFT_ELBOW, Landmark.RIGHT_ELBOW),
     ("wrist", Landmark.LEFT_WRIST, Landmark.RIGHT_WRIST),

@@ -60,15 +60,16 @@ def validation(
     workers: int = 2,
     varied: Varied = False,
     behind: bool = False,
+    only: str = "",
 ) -> None:
-    """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read; all of
-    them seen from behind (--behind)."""
+    """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read; those of
+    one task alone where it is named (--only); all of them seen from behind (--behind)."""
     from screener.studio.validation import render_films, render_stills
 
     if stills:
-        render_stills(out, clips, seed, workers, varied, behind)
+        render_stills(out, clips, seed, workers, varied, behind, only or None)
         return
-    for video in render_films(out, clips, seed, workers, varied, behind):
+    for video in render_films(out, clips, seed, workers, varied, behind, only or None):
         typer.echo(video)
 
 

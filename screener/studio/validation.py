@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from screener.errors import WrongUse
 from screener.studio.clip import render_clip, set_up, shots
 from screener.studio.motion import Instant, instants
 from screener.studio.render import Renderer
@@ -141,13 +142,21 @@ def _looking_about(spec: ClipSpec, rng: np.random.Generator) -> ClipSpec:
 
 
 def render_films(
-    out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False
+    out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False, only: str | None = None
 ) -> Iterator[Path]:
-    """Renders whole recordings with their truth; those that are there already are left alone."""
-    tasks = [(random_spec(number, seed, vary, behind), out) for number in range(clips)]
-    tasks = [(spec, folder) for spec, folder in tasks if not (folder / f"{spec.name}.spec.json").exists()]
+    """Renders whole recordings with their truth, or those among so many that show one task; those that are there
+    already are left alone."""
+    specs = [random_spec(number, seed, vary, behind) for number in _numbers(clips, seed, only)]
+    tasks = [(spec, out) for spec in specs if not (out / f"{spec.name}.spec.json").exists()]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield from pool.imap(_film, tasks)
+
+
+def _numbers(clips: int, seed: int, only: str | None) -> list[int]:
+    tasks = [name for name, _ in _TASKS]
+    if only is not None and only not in tasks:
+        raise WrongUse(f"No task is called {only!r}.", f"Give one of {', '.join(tasks)}.")
+    return [number for number in range(clips) if only in (None, random_spec(number, seed).task)]
 
 
 def _film(task: tuple[ClipSpec, Path]) -> Path:
@@ -156,14 +165,17 @@ def _film(task: tuple[ClipSpec, Path]) -> Path:
     return render_clip(*task)
 
 
-def render_stills(out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False) -> None:
-    """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames."""
+def render_stills(
+    out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False, only: str | None = None
+) -> None:
+    """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames; of so many
+    recordings, or of those among them that show one task."""
     out.mkdir(parents=True, exist_ok=True)
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        parts = pool.starmap(_stills, [(out, number, seed, vary, behind) for number in range(clips)], chunksize=1)
+        parts = pool.starmap(_stills, [(out, each, seed, vary, behind) for each in _numbers(clips, seed, only)], 1)
     pq.write_table(pa.Table.from_pylist([row for part in parts for row in part]), out / "truth.parquet")
     (out / "made_by.json").write_text(
-        json.dumps({"clips": clips, "seed": seed, "varied": vary, "behind": behind}) + "\n"
+        json.dumps({"clips": clips, "seed": seed, "varied": vary, "behind": behind, "only": only}) + "\n"
     )
 
 

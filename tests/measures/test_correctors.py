@@ -244,7 +244,7 @@ def test_in_grainy_pictures_values_are_the_same_and_intervals_wider(
 def test_a_missing_landmark_counts_as_the_usual_one(poses: tuple[PoseSample, PoseSample]) -> None:
     quiet, at = poses
     features = compute_features(quiet.px, quiet.world_m, at.px, at.world_m, "right")
-    features[FEATURES.index("quiet_nose_y_from_quiet_ankle")] = np.nan
+    features[FEATURES.index("quiet_stance_elbow_y_from_quiet_ankle")] = np.nan
     assert np.isfinite(installed_corrector().predict(features[None]).values).all()
 
 

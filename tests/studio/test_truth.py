@@ -42,7 +42,7 @@ from screener.studio.spec import (
 )
 from screener.studio.training import FIRST_BODY, draw_set
 from screener.studio.truth import frame_truth, joint_pixels, outline_from_mesh, pose_truth
-from screener.studio.validation import random_spec
+from screener.studio.validation import random_spec, render_stills
 from screener.studio.wardrobe import dress
 from screener.video import open_video
 
@@ -328,6 +328,28 @@ def test_whoever_is_filmed_from_behind_is_the_same_person_who_does_the_same() ->
         assert behind.camera.facing == "posterior"
         assert replace(behind, camera=replace(behind.camera, facing=plain.camera.facing)) == plain
     assert 1 <= sum(spec.camera.facing == "posterior" for spec in usual) <= 12, "one in fourteen"
+
+
+def test_faces_do_not_tell_where_the_camera_stands() -> None:
+    specs = [random_spec(number, 210) for number in range(200)]
+    seen = [spec for spec in specs if spec.camera.facing == "anterior"]
+    head = [spec.bouts[0].quiet.head_yaw_deg * (1 if spec.bouts[0].stance_side == "left" else -1) for spec in seen]
+    from_camera = np.array([spec.camera.yaw_deg for spec in seen]) - head
+    aside = np.std([spec.camera.yaw_deg for spec in seen])
+    assert np.std(head) > 0.4 * aside, "they look about"
+    assert np.std(from_camera) < 0.9 * aside, "and rather towards the camera than away"
+    assert np.ptp([spec.bouts[0].quiet.head_pitch_deg for spec in specs]) > 20
+
+
+def test_of_one_task_alone_the_same_people_are_drawn(tmp_path: Path) -> None:
+    from screener.studio.validation import _numbers
+
+    numbers = _numbers(60, 210, "forward_step_down")
+    assert 5 < len(numbers) < 30
+    assert {random_spec(number, 210).task for number in numbers} == {"forward_step_down"}
+    assert _numbers(60, 210, None) == list(range(60))
+    with pytest.raises(WrongUse, match="forward_step_down"):
+        render_stills(tmp_path, 1, 210, 1, only="forward")
 
 
 def test_cloth_ends_where_it_is_asked_to(figure: Figure) -> None:
