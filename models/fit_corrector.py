@@ -21,12 +21,12 @@ see nothing but the finished corrector.
 A film is not a still: it is coded and filtered, and its bottoms are found a little early or late. So every interval is
 brought to what holds 95 % of the truths of whole films. Once, and on other films than those of the test:
 
-    python -m screener.studio validation --seed 31 --clips 28 --out FILMS      (and so on)
+    python -m screener.studio validation --seed 210 --clips 50 --out FILMS      (and so on)
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 31 (28 clips), 110 (44), 120 (27), 150 (37) and 160 (37). Few of them
-are seen from behind, so the intervals of such poses are brought to films that all are:
+Those films are of the seeds 210 and 220 (50 clips each). Few of them are seen from behind, so the intervals of such
+poses are brought to films that all are:
 
     python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND      (and --seed 180 --clips 24)
     python -m screener.studio measure BEHIND --out BEHIND
@@ -193,11 +193,11 @@ def render_all(out: Path, workers: int) -> tuple[list[Path], list[Path], list[Pa
     for name, bodies, sets, seed, steady, varied in (*_TRAINING, *_FOR_JOINTS):
         _run([*studio, "training", "--bodies", bodies, "--sets", sets, "--seed", seed, "--steady-share", steady,
               "--workers", workers, "--varied" if varied else "--no-varied", "--out", out / name])  # fmt: skip
-    for lot in (*_STEADY, *_STEADY_FOR_JOINTS, *_SECOND, *_FORWARD, *_OTHERS):
-        name, clips, seed, varied = lot
-        _run([*studio, "validation", "--stills", "--clips", clips, "--seed", seed, "--workers", workers,
-              "--varied" if varied else "--no-varied", "--only", "forward_step_down" if lot in _FORWARD else "",
-              "--out", out / name])  # fmt: skip
+    of_all = (*_STEADY, *_STEADY_FOR_JOINTS, *_SECOND, *_OTHERS)
+    for lots, only in ((of_all, ""), (_FORWARD, "forward_step_down")):
+        for name, clips, seed, varied in lots:
+            _run([*studio, "validation", "--stills", "--clips", clips, "--seed", seed, "--workers", workers,
+                  "--varied" if varied else "--no-varied", "--only", only, "--out", out / name])  # fmt: skip
     training, joints, second, others = (
         [out / name for name, *_ in lots]
         for lots in ((*_TRAINING, *_STEADY), (*_FOR_JOINTS, *_STEADY_FOR_JOINTS), (*_SECOND, *_FORWARD), _OTHERS)

@@ -38,7 +38,7 @@ _SHANK_FORWARD_MAX_DEG = 42.0  # ankle dorsiflexion in a deep weight-bearing lun
 _THIGH_BELOW_LEVEL_DEG = 80.0  # the thigh stays short of horizontal, so that its projection keeps a direction
 _TRUNK_FLEXION_DEG = (-8.0, 85.0)
 _CLEARANCE_M = 0.02  # the least height of a lifted foot over the floor
-_CALF_M = 0.06  # from the middle of a shank to its back
+_CALF_M = 0.06  # from the middle of a shank to its back [judgement]
 
 #: Upper arm and forearm in the chest's frame for the left arm; the right is mirrored. Elbows stay a little
 #: bent, so that the plane of the elbow is always known.

@@ -132,7 +132,8 @@ def random_spec(number: int, seed: int, vary: bool = False, behind: bool = False
 
 def _looking_about(spec: ClipSpec, rng: np.random.Generator) -> ClipSpec:
     """The same with the head turned part of the way to the camera (as to a screen that one sees oneself on), and up or
-    down: where a face points does not tell where the camera stands."""
+    down: where a face points does not tell where the camera stands. How far they do is [judgement]: from not at all to
+    a little past the camera."""
     bout = spec.bouts[0]
     aside_deg = spec.camera.yaw_deg if spec.camera.facing == "anterior" else 0.0
     to_stance_side = 1.0 if bout.stance_side == "left" else -1.0

@@ -42,7 +42,7 @@ from screener.studio.spec import (
 )
 from screener.studio.training import FIRST_BODY, draw_set
 from screener.studio.truth import frame_truth, joint_pixels, outline_from_mesh, pose_truth
-from screener.studio.validation import random_spec, render_stills
+from screener.studio.validation import _numbers, random_spec, render_stills
 from screener.studio.wardrobe import dress
 from screener.video import open_video
 
@@ -345,8 +345,6 @@ def test_faces_do_not_tell_where_the_camera_stands() -> None:
 
 
 def test_of_one_task_alone_the_same_people_are_drawn(tmp_path: Path) -> None:
-    from screener.studio.validation import _numbers
-
     numbers = _numbers(60, 210, "forward_step_down")
     assert 5 < len(numbers) < 30
     assert {random_spec(number, 210).task for number in numbers} == {"forward_step_down"}
