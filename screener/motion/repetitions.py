@@ -79,6 +79,8 @@ class Dip:
         free_rise: height of the free ankle over the stance ankle in the picture at the bottom, part of leg length.
         free_aside: distance of the free knee from the stance knee, across, part of leg length.
         steps: the free foot is on the floor before the dip or after it, and in the air or elsewhere at its other end.
+        foot_stays: the foot was seen to stay; else it is only where it was before, and the landmarks took one leg for
+            the other in between, or there is more to it than a squat.
     """
 
     start_s: float
@@ -90,6 +92,7 @@ class Dip:
     free_rise: float
     free_aside: float
     steps: bool
+    foot_stays: bool
 
     @property
     def task(self) -> Task:
@@ -133,7 +136,8 @@ def find_dips(joints: Joints, side: Side | None = None) -> list[Dip]:
 
 
 def dips_over(joints: Joints, stance: Side) -> list[Dip]:
-    """Every sinking of the hips over a foot of which it is known that it is stood on, in order of time."""
+    """Every sinking of the hips over a foot of which it is known that it is stood on, in order of time; shallow ones,
+    too, in which that foot was not seen to stay, if it is afterwards where it was before."""
     return [replace(dip, stance_side=stance) for dip in _dips_over(joints, stance, stance, known=True)]
 
 
@@ -212,7 +216,7 @@ def _dip(
     ankle = joints.of(stance, "ankle")[offset:]
     returns = float(np.hypot(*(ankle[right] - ankle[left]))) <= ELSEWHERE * joints.leg_px[at]
     lasts = float(times_s[right] - times_s[left]) >= _SHORTEST_DEEP_S
-    if not stays and not (depth >= _DEEP and lasts and returns):
+    if not stays and not ((known or depth >= _DEEP) and lasts and returns):
         return None
     apart = (joints.of(free, "ankle")[at] - joints.of(stance, "ankle")[at]) / joints.leg_px[at]
     rise = -float(apart[1])
@@ -242,6 +246,7 @@ def _dip(
         rise,
         aside,
         bool(aloft[left] != aloft[right] or away[0][right]),
+        stays,
     )
 
 

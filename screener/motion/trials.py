@@ -301,9 +301,14 @@ def _higher(joints: Joints, members: list[Dip]) -> Side | None:
 
 def _over(joints: Joints, stance: Side, members: list[Dip], after_s: float, before_s: float) -> list[Dip]:
     """The dips of a set, measured over the foot that it turned out to be done on, and those between or beside them that
-    were taken for squats on both feet, though the free foot was elsewhere then than where the two had stood."""
+    were missed: taken for squats on both feet, though the free foot was elsewhere then than where the two had stood; or
+    as deep as the others, but the landmarks had the foot wander meanwhile, as where one leg hides the other."""
     over = dips_over(joints, stance)
     again = list(dict.fromkeys(next((dip for dip in over if same_movement(dip, each)), each) for each in members))
+    usual = float(np.median([dip.depth for dip in no_swaying(again)]))
+    for dip in over:
+        if not dip.foot_stays and dip.depth >= _STEPPING_PART * usual and _beside(dip, again, after_s, before_s):
+            again.append(dip)
     quiet = _quiet_stance(joints, stance, again, after_s)
     if quiet.kind == "bilateral":
         stood = _free_from_stance(joints, stance, quiet.start_s, quiet.end_s)
@@ -311,14 +316,21 @@ def _over(joints: Joints, stance: Side, members: list[Dip], after_s: float, befo
             at_ends = [_free_from_stance(joints, stance, at - 0.1, at + 0.1) for at in (dip.start_s, dip.end_s)]
             if (
                 dip.both_feet
-                and quiet.end_s <= dip.start_s
-                and dip.end_s <= before_s
                 and all(np.hypot(*(place - stood)) > ELSEWHERE for place in at_ends)
-                and not any(same_movement(dip, each) for each in again)
-                and min(abs(dip.bottom_s - each.bottom_s) for each in members) <= _SET_PAUSE_S
+                and _beside(dip, again, quiet.end_s, before_s)
             ):
                 again.append(dip)
     return sorted(again, key=lambda dip: dip.bottom_s)
+
+
+def _beside(dip: Dip, members: list[Dip], after_s: float, before_s: float) -> bool:
+    """Whether a dip lies between two times and near the dips of a set, and is none of them."""
+    return (
+        after_s <= dip.start_s
+        and dip.end_s <= before_s
+        and not any(same_movement(dip, each) for each in members)
+        and min(abs(dip.bottom_s - each.bottom_s) for each in members) <= _SET_PAUSE_S
+    )
 
 
 def _free_from_stance(joints: Joints, stance: Side, start_s: float, end_s: float) -> NDArray[np.float64]:

@@ -400,6 +400,22 @@ def test_a_deep_squat_whose_legs_are_taken_for_one_another_is_a_squat_on_the_leg
     assert_allclose(bottoms_s(trial), BOTTOMS_S, atol=0.15)
 
 
+def test_a_shallow_squat_whose_legs_are_taken_for_one_another_belongs_to_its_set() -> None:
+    # Too shallow to be believed alone; but the leg is known from the others, and the foot is where it was afterwards.
+    track = perform(squats_on("left", deg=45.0, drop_deg=0.0, rise=0.2), lift("left", seconds=0.5), on_both(1.0))
+    px = track.image_px.copy()
+    second = (sunk(track) > 0.5) & (np.abs(track.times_s - BOTTOMS_S[1]) < 1.2)
+    for joint in ("KNEE", "ANKLE", "HEEL", "FOOT_INDEX"):
+        pair = [Landmark[f"LEFT_{joint}"], Landmark[f"RIGHT_{joint}"]]
+        px[np.ix_(second, pair)] = px[np.ix_(second, pair[::-1])]
+    misled = replace(track, image_px=px)
+    assert len(find_dips(Joints.from_track(misled))) == 2
+    closer = replace(track, model="heavy").only(second)
+    trial = only_trial(read_motion(misled, closer=closer))
+    assert [rep.counted for rep in trial.repetitions] == [True] * 3
+    assert_allclose(bottoms_s(trial), BOTTOMS_S, atol=0.15)
+
+
 def test_walking_to_the_camera_and_bending_down_to_it_is_no_repetition() -> None:
     there = [(0.0, Figure()), (0.8, Figure("left", x_px=400.0, flexion_deg=80.0)), (1.6, Figure(x_px=440.0))]
     track = perform(squats_on("left"), lift("left", seconds=0.5), on_both(0.5), there)
