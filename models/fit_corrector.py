@@ -9,24 +9,26 @@
     python -m screener.studio validation --stills --seed 22 --clips 60 --out FRAMES/test
     python -m screener.studio validation --stills --seed 301 --clips 80 --out FRAMES/second301     (and so on)
     python models/fit_joints.py FRAMES/train* FRAMES/joints* --others FRAMES/second* FRAMES/calibrate* FRAMES/test
+    python -m screener.studio validation --stills --about --seed 501 --clips 80 --out FRAMES/facing501   (and so on)
+    python models/fit_facing.py FRAMES/facing* --others FRAMES/calibrate* FRAMES/test
     python models/fit_corrector.py FRAMES/train* --second FRAMES/second* --calibrate FRAMES/calibrate* \\
         --test FRAMES/test
 
-Without training frames the last of these fits the second kernel alone, to the first one as it is.
+Without training frames the last of these fits the second kernel alone, to the first one as it is; without `--second`
+either it brings what both tell to the calibration's people again, and how far it follows the picture.
 
-`--all FRAMES` does all of this from nothing, in some hours; `fit_joints.py`, which finds the joints that the corrector
-looks at, needs PyTorch and onnx. Everything is chosen by cross-validation over the training's bodies; the test's bodies
-see nothing but the finished corrector.
+`--all FRAMES` does all of this from nothing, in some hours; `fit_joints.py` and `fit_facing.py`, which find the joints
+that the corrector looks at and from how far aside the picture shows people, need PyTorch and onnx. Everything is chosen
+by cross-validation over the training's bodies; the test's bodies see nothing but the finished corrector.
 
 A film is not a still: it is coded and filtered, and its bottoms are found a little early or late. So every interval is
 brought to what holds 95 % of the truths of whole films. Once, and on other films than those of the test:
 
-    python -m screener.studio validation --seed 210 --clips 50 --out FILMS      (and so on)
+    python -m screener.studio validation --seed 210 --clips 50 --out FILMS      (and 220, and 230)
     python -m screener.studio measure FILMS --out FILMS
     python models/fit_corrector.py --films FILMS/validation.csv --test FRAMES/test
 
-Those films are of the seeds 210 and 220 (50 clips each). Few of them are seen from behind, so the intervals of such
-poses are brought to films that all are:
+Few of them are seen from behind, so the intervals of such poses are brought to films that all are:
 
     python -m screener.studio validation --seed 170 --clips 44 --behind --out BEHIND      (and --seed 180 --clips 24)
     python -m screener.studio measure BEHIND --out BEHIND
@@ -54,7 +56,15 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
-from screener.measures.correctors import DEEP_DEG, FARTHEST, TARGETS, KernelCorrector, error_circumstances, likeness
+from screener.measures.correctors import (
+    DEEP_DEG,
+    FARTHEST,
+    TARGETS,
+    KernelCorrector,
+    Prediction,
+    error_circumstances,
+    likeness,
+)
 from screener.measures.features import FEATURES, compute_features
 from screener.pose import PoseEstimator, mend_left_right_flips
 from screener.pose.landmarks import FOUND_JOINTS
@@ -100,6 +110,8 @@ _SECOND = tuple(
 )
 #: More who step down forward: the free leg before the other hides much of it.
 _FORWARD = tuple((f"second{seed}", 320, seed, seed % 2 == 1) for seed in range(431, 437))
+#: People for the network that tells from how far aside somebody is seen, three quarters of them dressed freely.
+_FACING = tuple((f"facing{seed}", 80, seed, seed % 2 == 1 or seed // 2 % 2 == 0) for seed in range(501, 531))
 _OTHERS = (
     ("calibrate21", 100, 21, False),
     *((f"calibrate{seed}", 80, seed, seed % 2 == 1) for seed in range(101, 105)),
@@ -109,21 +121,27 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Poses with their features, truths and raw readings, one row each; `body` tells whose they are."""
+    """Poses with their features, truths and raw readings, one row each; `body` tells whose they are, `aside_deg` from
+    how far aside the quiet stance's pictures show them (turned as the features are; NaN where nobody looked)."""
 
     features: _Values
     targets: _Values
     raw: _Values
+    aside_deg: _Values
     body: NDArray[np.int64]
     tags: list[dict[str, Any]]
 
     def __getitem__(self, rows: NDArray[Any]) -> Samples:
         chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
         tags = [self.tags[row] for row in chosen]
-        return Samples(self.features[chosen], self.targets[chosen], self.raw[chosen], self.body[chosen], tags)
+        arrays = [getattr(self, name)[chosen] for name in (*_ARRAYS, "body")]
+        return Samples(*arrays, tags)
 
     def tagged(self, name: str) -> NDArray[Any]:
         return np.array([tag[name] for tag in self.tags])
+
+
+_ARRAYS = ("features", "targets", "raw", "aside_deg")
 
 
 def main() -> None:
@@ -136,6 +154,7 @@ def main() -> None:
     parser.add_argument("--all", type=Path, help="render everything into this folder first, then fit")
     parser.add_argument("--balance", type=Path, help="a folder with the balance trial, see balance_trial()")
     parser.add_argument("--films", type=Path, help="bring its intervals to these readings of films")
+    parser.add_argument("--spread", type=float, help="stretch the drop by this, where more than these films tell it")
     parser.add_argument("--behind", type=Path, help="bring the intervals of what is seen from behind to these")
     parser.add_argument("--out", type=Path, default=_HERE, help="where the corrector goes")
     parser.add_argument("--workers", type=int, default=2)
@@ -143,21 +162,22 @@ def main() -> None:
     if options.all is not None:
         options.frames, options.second, options.calibrate, options.test = render_all(options.all, options.workers)
     if options.films is not None and options.test is not None:
-        fit_to_films(options.out, options.films, make_samples(options.test, options.workers))
+        fit_to_films(options.out, options.films, make_samples(options.test, options.workers), options.spread)
         return
     if options.behind is not None and options.test is not None:
         fit_from_behind(options.out, options.behind, make_samples(options.test, options.workers))
         return
-    if not options.second or not options.calibrate or options.test is None:
+    if not options.calibrate or options.test is None or (options.frames and not options.second):
         parser.error("give folders of training frames, --second, --calibrate and --test; or --all")
 
     second, calibrating = (
-        joined([make_samples(folder, options.workers) for folder in folders])
+        joined([make_samples(folder, options.workers) for folder in folders]) if folders else None
         for folders in (options.second, options.calibrate)
     )
     testing = make_samples(options.test, options.workers)
-    if not options.frames:
-        fit_second_anew(options.out, second, calibrating, testing)
+    assert calibrating is not None
+    if second is None or not options.frames:
+        fit_anew(options.out, second, calibrating, testing)
         return
     training = joined([make_samples(folder, options.workers) for folder in options.frames])
     print(f"{len(training.body)} training poses of {len(np.unique(training.body))} bodies, {len(FEATURES)} features")
@@ -167,6 +187,7 @@ def main() -> None:
     path = options.out / "corrector.npz"
     arrays |= _UNCALIBRATED
     add_second(path, arrays, about, second, calibrating)
+    follow_the_picture(path, arrays, about, calibrating)
     arrays |= calibrate(KernelCorrector(path), arrays, gamma, calibrating)
     write(path, arrays, about)
     corrector = KernelCorrector(path)
@@ -194,16 +215,25 @@ def render_all(out: Path, workers: int) -> tuple[list[Path], list[Path], list[Pa
         _run([*studio, "training", "--bodies", bodies, "--sets", sets, "--seed", seed, "--steady-share", steady,
               "--workers", workers, "--varied" if varied else "--no-varied", "--out", out / name])  # fmt: skip
     of_all = (*_STEADY, *_STEADY_FOR_JOINTS, *_SECOND, *_OTHERS)
-    for lots, only in ((of_all, ""), (_FORWARD, "forward_step_down")):
+    for lots, how in ((of_all, ()), (_FORWARD, ("--only", "forward_step_down")), (_FACING, ("--about",))):
         for name, clips, seed, varied in lots:
             _run([*studio, "validation", "--stills", "--clips", clips, "--seed", seed, "--workers", workers,
-                  "--varied" if varied else "--no-varied", "--only", only, "--out", out / name])  # fmt: skip
-    training, joints, second, others = (
+                  "--varied" if varied else "--no-varied", *how, "--out", out / name])  # fmt: skip
+    training, joints, second, facing, others = (
         [out / name for name, *_ in lots]
-        for lots in ((*_TRAINING, *_STEADY), (*_FOR_JOINTS, *_STEADY_FOR_JOINTS), (*_SECOND, *_FORWARD), _OTHERS)
+        for lots in (
+            (*_TRAINING, *_STEADY),
+            (*_FOR_JOINTS, *_STEADY_FOR_JOINTS),
+            (*_SECOND, *_FORWARD),
+            _FACING,
+            _OTHERS,
+        )
     )
-    fit_joints = [sys.executable, _HERE / "fit_joints.py", "--workers", workers]
+    fit_joints, fit_facing = (
+        [sys.executable, _HERE / f"fit_{name}.py", "--workers", workers] for name in ("joints", "facing")
+    )
     _run([*fit_joints, *training, *joints, "--others", *second, *others])
+    _run([*fit_facing, *facing, "--others", *others])
     return training, second, others[:-1], others[-1]
 
 
@@ -213,9 +243,9 @@ def _run(command: Sequence[object]) -> None:
 
 def joined(parts: list[Samples]) -> Samples:
     """Several folders' samples as one; each folder has bodies of its own."""
-    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("features", "targets", "raw")]
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS]
     bodies = np.concatenate([part.body + 10_000 * number for number, part in enumerate(parts)])
-    return Samples(arrays[0], arrays[1], arrays[2], bodies, [tag for part in parts for tag in part.tags])
+    return Samples(*arrays, bodies, [tag for part in parts for tag in part.tags])
 
 
 def make_samples(frames: Path, workers: int) -> Samples:
@@ -228,15 +258,18 @@ def make_samples(frames: Path, workers: int) -> Samples:
     with np.load(frames / "joints.npz") as stored:
         known = np.isfinite(stored["joints"][:, 0, 0])
         landmarks[np.ix_(known, FOUND_JOINTS, (0, 1))] = stored["joints"][known]
+    aside_deg = aside_of(frames, len(truth))
     sets: dict[int, list[int]] = {}
     for row, each in enumerate(truth):
         sets.setdefault(each["set"], []).append(row)
-    features, targets, raws, bodies, tags = [], [], [], [], []
+    features, targets, raws, asides, bodies, tags = [], [], [], [], [], []
     seen = np.asarray(np.isfinite(landmarks).all(axis=(1, 2)))
     for members in sets.values():
         quiet = [row for row in members if truth[row]["kind"] == "quiet" and bool(seen[row])]
         if not quiet:
             continue
+        looked = aside_deg[quiet][np.isfinite(aside_deg[quiet])]
+        aside = float(np.median(looked)) if len(looked) else float("nan")
         level = float(np.mean([truth[row]["pelvic_obliquity_deg"] for row in quiet]))
         for row in members:
             each = truth[row]
@@ -265,6 +298,7 @@ def make_samples(frames: Path, workers: int) -> Samples:
                     float("nan"),
                 ]
             )
+            asides.append(aside if each["stance_side"] == "left" else -aside)
             bodies.append(each["body"])
             tags.append(
                 {
@@ -277,7 +311,18 @@ def make_samples(frames: Path, workers: int) -> Samples:
             )
     lost = sum(each["kind"] != "quiet" for each in truth) - len(bodies)
     print(f"{frames.name}: {len(bodies)} poses; {lost} without a person found are left out")
-    return Samples(np.array(features), np.array(targets), np.array(raws), np.array(bodies), tags)
+    arrays = [np.array(each) for each in (features, targets, raws, asides, bodies)]
+    return Samples(*arrays, tags)
+
+
+def aside_of(frames: Path, count: int) -> _Values:
+    """From how far aside every picture shows its person, `(frame,)`, as `fit_facing.py` has told; NaN where it did
+    not."""
+    kept = frames / "aside.npz"
+    if not kept.exists():
+        return np.full(count, np.nan)
+    with np.load(kept) as stored:
+        return np.asarray(stored["aside_deg"], dtype=np.float64)
 
 
 def features_of(landmarks: _Values, quiet: list[int], row: int, stance: Side) -> _Values:
@@ -357,6 +402,7 @@ _ALONE = {
     "second_target_scale": np.ones(len(TARGETS)),
     "second_known": np.array([2.0, 3.0]),
     "hip_line": np.zeros(2),
+    "aside_follows": np.zeros((2, len(TARGETS))),
     "gain": np.ones(len(TARGETS)),
     "offset": np.zeros(len(TARGETS)),
 }
@@ -391,6 +437,23 @@ def add_second(
     _, nearest = KernelCorrector(path).second.predict(calibrating.features)
     familiar, strange = _ramp(nearest, _SECOND_GAMMA)
     arrays |= {"second_known": np.array([strange, familiar]), "hip_line": np.array(_HIP_LINE)}
+    write(path, arrays, about)
+
+
+def follow_the_picture(path: Path, arrays: dict[str, _Values], about: dict[str, Any], calibrating: Samples) -> None:
+    """Fits how far FPPA and the camera's yaw follow what the picture says of its place where landmarks say otherwise,
+    by least squares, in the corrector's file and in its arrays; gain and offset are to be told anew afterwards.
+
+    Few numbers, and neither the kernels nor the network have seen the calibration's people, so these may tell them.
+    What else is told hardly hangs on the camera's place.
+    """
+    arrays |= {name: _ALONE[name].copy() for name in ("aside_follows", "gain", "offset")}
+    write(path, arrays, about)
+    values = KernelCorrector(path).predict(calibrating.features).values
+    apart = KernelCorrector.picture_says(values, calibrating.aside_deg)
+    missing = calibrating.targets - values
+    hang = [TARGETS.index(name) for name in ("fppa_deg", "camera_yaw_deg")]
+    arrays["aside_follows"][:, hang] = np.linalg.lstsq(apart, (missing - missing.mean(axis=0))[:, hang], rcond=None)[0]
     write(path, arrays, about)
 
 
@@ -447,7 +510,7 @@ def calibrate(corrector: KernelCorrector, arrays: dict[str, _Values], gamma: flo
     interval is that times the 95 % quantile of error over expected size (split conformal prediction, Vovk et al. 2005;
     normalised as by Lei et al. 2018).
     """
-    found = corrector.predict(samples.features)
+    found = corrector.predict(samples.features, samples.aside_deg)
     gain, offset = _spread(found.values, samples)
     told = gain * found.values + offset
     errors = np.abs(told - samples.targets)
@@ -487,13 +550,13 @@ def _spread(values: _Values, samples: Samples) -> tuple[_Values, _Values]:
     return gain, samples.targets.mean(axis=0) - gain * values.mean(axis=0)
 
 
-def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
+def fit_to_films(folder: Path, table: Path, testing: Samples, spread: float | None = None) -> None:
     """Brings every measure's interval to what holds the truth in 95 % of whole films.
 
     Errors of stills alone leave out what a film adds (which frames are the quiet stance, where the bottom lies). What
-    films are off on average is not the same from one lot of them to the next, and is left; and what one lot would have
-    narrower the next would have wider, so no interval is made narrower. The drop is told too small in every lot, so it
-    is brought to the spread of the films' truths first.
+    films are off on average is not the same from one lot of them to the next, and is left. What one lot of 50 would
+    have narrower the next would have wider, so several are taken together. The drop is told too small in every lot, so
+    it is brought to the spread of the films' truths first.
 
     Films whose pictures are grainy, as they are in poor light, are fitted apart: there intervals widen besides. So are
     what the bottoms of deep repetitions read: there intervals widen, over the knee flexion of `DEEP_DEG`, by what holds
@@ -504,6 +567,7 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
         table: what this corrector, in its present state, read: `validation.csv` of `screener.studio measure`, with
             `validation_films.csv` beside it.
         testing: what the finished corrector is measured on.
+        spread: by how much the drop is stretched, instead of what these films ask for.
     """
     arrays, about, figures = _as_it_is(folder)
     before = figures.get("on_films", {}).get("intervals", {})
@@ -522,17 +586,17 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
         if not values:
             continue  # the camera's yaw is no reading
         if name == "pelvic_drop_deg":
-            gain = spread_as_truths(arrays, column, values, bottoms)
+            gain = spread_as_truths(arrays, column, values, bottoms, spread)
             print(f"{name}: spread × {gain:.3f}")
-        wider = max(1.0, _wider([row for row in values if row["film"] not in grainy_films]))
+        wider = _wider([row for row in values if row["film"] not in grainy_films])
         arrays["conformal"][column] *= wider
         found[name] = _rounded(wider * (before.get(name) or 1.0))
-        arrays["grainy_wider"][column] *= max(
-            1.0, _wider([row for row in values if row["film"] in grainy_films]) / wider
-        )
+        in_grain = _wider([row for row in values if row["film"] in grainy_films]) / wider
+        # Grain and depth make nothing surer, whatever a few films say.
+        arrays["grainy_wider"][column] = max(1.0, arrays["grainy_wider"][column] * in_grain)
         grainy[name] = _rounded(arrays["grainy_wider"][column])
         if bottoms:
-            arrays["deep"][column] *= max(1.0, _wider(bottoms) / wider)
+            arrays["deep"][column] = max(1.0, arrays["deep"][column] * _wider(bottoms) / wider)
             deep[name] = _rounded(arrays["deep"][column])
         print(f"{name}: interval × {wider:.2f}, grainy {grainy[name]}, deep {deep.get(name)}")
     figures["on_films"] = {**_how_many(readings), "intervals": found, "grainy": grainy, "deep": deep}
@@ -540,7 +604,11 @@ def fit_to_films(folder: Path, table: Path, testing: Samples) -> None:
 
 
 def spread_as_truths(
-    arrays: dict[str, _Values], column: int, values: list[dict[str, str]], others: list[dict[str, str]]
+    arrays: dict[str, _Values],
+    column: int,
+    values: list[dict[str, str]],
+    others: list[dict[str, str]],
+    by: float | None = None,
 ) -> float:
     """Stretches what is told of a measure about its mean until it is spread as films' truths are; gives the factor.
 
@@ -549,9 +617,10 @@ def spread_as_truths(
         column: the measure's.
         values: readings by which it is told; they and `others` are changed to what would be read now.
         others: more readings of the same measure.
+        by: the factor, where it is known.
     """
     truth, value = (np.array([float(row[key]) for row in values]) for key in ("truth", "value"))
-    gain, mean = float(truth.std() / value.std()), float(value.mean())
+    gain, mean = by or float(truth.std() / value.std()), float(value.mean())
     arrays["gain"][column] *= gain
     arrays["offset"][column] = gain * arrays["offset"][column] + (1 - gain) * mean
     for row in (*values, *others):
@@ -581,8 +650,9 @@ def fit_from_behind(folder: Path, table: Path, testing: Samples) -> None:
     _write_anew(folder, arrays, about, figures, testing)
 
 
-def fit_second_anew(folder: Path, second: Samples, calibrating: Samples, testing: Samples) -> None:
-    """Fits the second kernel of the corrector in a folder, and brings what is told to the calibration's spread again.
+def fit_anew(folder: Path, second: Samples | None, calibrating: Samples, testing: Samples) -> None:
+    """Fits the second kernel of the corrector in a folder where there are samples for it, and in any case how far it
+    follows the picture, and brings what is told to the calibration's spread again.
 
     Its intervals are those that films asked for, wider where the calibration's poses now need it; what is gained in
     stills is not sure to be gained in films, so none is made narrower.
@@ -590,25 +660,25 @@ def fit_second_anew(folder: Path, second: Samples, calibrating: Samples, testing
     arrays, about, figures = _as_it_is(folder)
     path = folder / "corrector.npz"
 
+    def predicted() -> Prediction:
+        return KernelCorrector(path).predict(calibrating.features, calibrating.aside_deg)
+
     def needed() -> _Values:
-        corrector = KernelCorrector(path)
-        found = corrector.predict(calibrating.features)
-        ratios = np.abs(found.values - calibrating.targets) / corrector.half_widths(found)
+        found = predicted()
+        ratios = np.abs(found.values - calibrating.targets) / KernelCorrector(path).half_widths(found)
         return np.array([_quantile(ratio) for ratio in ratios.T])
 
     before = needed()
-    add_second(path, arrays, about, second, calibrating)
-    arrays |= {"gain": np.ones(len(TARGETS)), "offset": np.zeros(len(TARGETS))}
-    write(path, arrays, about)
-    arrays["gain"], arrays["offset"] = _spread(KernelCorrector(path).predict(calibrating.features).values, calibrating)
+    if second is not None:
+        add_second(path, arrays, about, second, calibrating)
+    follow_the_picture(path, arrays, about, calibrating)
+    arrays["gain"], arrays["offset"] = _spread(predicted().values, calibrating)
     write(path, arrays, about)
     changed = np.maximum(1.0, needed() / before)
     arrays["conformal"] = arrays["conformal"] * changed
-    figures["second"] = {
-        "poses": len(second.body),
-        "bodies": len(np.unique(second.body)),
-        "intervals": {name: _rounded(each) for name, each in zip(TARGETS, changed, strict=True)},
-    }
+    if second is not None:
+        figures["second"] = {"poses": len(second.body), "bodies": len(np.unique(second.body))}
+    figures["second"]["intervals"] = {name: _rounded(each) for name, each in zip(TARGETS, changed, strict=True)}
     _write_anew(folder, arrays, about, figures, testing)
 
 
@@ -663,7 +733,7 @@ def _quantile_of_films(ratio: _Values, film: NDArray[np.str_]) -> float:
 
 def measure(corrector: KernelCorrector, samples: Samples) -> dict[str, Any]:
     """Errors, slope, correlation and coverage on people that neither fit nor calibration saw, in all and apart."""
-    found = corrector.predict(samples.features)
+    found = corrector.predict(samples.features, samples.aside_deg)
     half = corrector.half_widths(found)
     near = np.abs(samples.tagged("yaw_deg")) <= 10
     dark, at, motion = samples.tagged("dark"), samples.tagged("at"), samples.tagged("motion")

@@ -106,7 +106,9 @@ def screen(
         looked_at, wanted = wanted, np.union1d(wanted, here)
         if len(wanted) == len(looked_at):
             break
-        closer = _second_look(calm, track, wanted, passed, tell, closer or already[1:])
+        quiet = [trial.quiet_stance.holds(wanted) for trial in motion.trials]
+        standing = wanted[np.any([np.zeros(len(wanted), dtype=bool), *quiet], axis=0)]
+        closer = _second_look(calm, track, wanted, passed, standing, tell, closer or already[1:])
         if not closer:
             break
         motion = read_motion(track, task=settings.task, side=settings.side, closer=closer[0])
@@ -176,6 +178,7 @@ def _second_look(
     track: PoseTrack,
     wanted: NDArray[np.float64],
     passed: NDArray[np.float64],
+    standing: NDArray[np.float64],
     tell: Progress,
     already: tuple[PoseTrack, ...],
 ) -> tuple[PoseTrack, ...]:
@@ -193,6 +196,7 @@ def _second_look(
                     video.read_windows(windows),
                     track,
                     once_s=passed.tolist(),
+                    standing_s=standing.tolist(),
                     progress=lambda _: tell("looking closely", min(1.0, next(done, len(windows)) / len(windows))),
                 )
             ]

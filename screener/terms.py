@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 __all__ = ["TASKS", "QuietStance", "Side", "StanceSide", "Task", "other_side"]
 
 Side: TypeAlias = Literal["left", "right"]
@@ -30,3 +33,7 @@ class QuietStance:
     start_s: float
     end_s: float
     kind: Literal["bilateral", "single_leg"]
+
+    def holds(self, times_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of some times, `(time,)` in seconds, lie in it."""
+        return (times_s >= self.start_s - 1e-6) & (times_s <= self.end_s + 1e-6)

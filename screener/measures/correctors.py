@@ -3,7 +3,8 @@
 A pose is compared with every pose of the training (`features.py` says in which quantities); the estimate is a
 weighted sum of these likenesses. A second such kernel, of squats and step-downs of other people, has most of the say
 wherever a pose is like theirs. The pelvic drop besides follows the hip line in the picture a part of the way: among so
-many quantities the one that matters most is lost a little.
+many quantities the one that matters most is lost a little. And from how far aside the camera looks the picture tells
+better than landmarks do: where the two differ, what hangs on it follows the picture, FPPA most of all.
 
 A pose that is like none of the training says so: its greatest likeness is small, the estimate falls back towards the
 raw reading, and the interval widens by what the two differ. So does the pelvic drop's where the free leg is where none
@@ -51,6 +52,9 @@ FARTHEST = 4.0
 
 #: From the first to the second of these knee flexions intervals widen to what films' deep bottoms ask for.
 DEEP_DEG = (70.0, 85.0)
+
+# The picture and landmarks have the camera further apart than this in few recordings; one of them is wrong then.
+_APART_DEG = 10.0
 
 _DROP = TARGETS.index("pelvic_drop_deg")
 _DECIMALS = 6
@@ -153,8 +157,14 @@ class KernelCorrector:
         """The pose bundle that it was fitted to (averaged with the mirror image)."""
         return "heavy"
 
-    def predict(self, features: _Values) -> Prediction:
-        """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean."""
+    def predict(self, features: _Values, aside_deg: _Values | None = None) -> Prediction:
+        """What is learned, from features `(pose, feature)` of one recording; NaN counts as the training mean.
+
+        Args:
+            features: the poses'.
+            aside_deg: `(pose,)`, from how far aside the picture shows the person, turned as the features are; NaN, or
+                nothing, where nobody looked.
+        """
         a = self._arrays
         values, nearest = self._kernel.predict(features)
         other, like_other = self.second.predict(features)
@@ -165,11 +175,21 @@ class KernelCorrector:
         line = features[:, FEATURES.index("change_hip_tilt_deg")]
         apart = np.where(np.isfinite(line), line, values[:, _DROP]) - values[:, _DROP]
         values[:, _DROP] += follows * np.clip(apart, -at_most_deg, at_most_deg)
+        if aside_deg is not None:
+            values = values + self.picture_says(values, aside_deg) @ a["aside_follows"]
         told = np.round(a["gain"] * values + a["offset"], _DECIMALS)
         free_legs = self._kernel.standard(features)[:, FREE_LEG]
         legs_alike = likeness(free_legs, self._free_legs, self._kernel.gamma, self._free_legs_squared).max(axis=1)
         behind = features[:, FEATURES.index("seen_from_the_front")] < 0.5
         return Prediction(told, nearest, np.round(legs_alike, _DECIMALS), behind)
+
+    @staticmethod
+    def picture_says(values: _Values, aside_deg: _Values) -> _Values:
+        """By how much the picture has the camera further aside than landmarks do, `(pose, 2)`, degrees: as it is, and
+        the more the deeper the knee is bent; 0 where nobody looked at the picture. No more than they may differ."""
+        yaw_deg, knee_deg = values[:, TARGETS.index("camera_yaw_deg")], values[:, TARGETS.index("knee_flexion_deg")]
+        apart = np.clip(np.where(np.isfinite(aside_deg), aside_deg - yaw_deg, 0.0), -_APART_DEG, _APART_DEG)
+        return np.column_stack([apart, apart * np.maximum(knee_deg, 0.0) / 60])
 
     def correct(
         self, quiet: PoseSample, at: PoseSample, stance: Side, raw: dict[MeasureName, float], *, grainy: bool = False
@@ -224,7 +244,8 @@ class KernelCorrector:
 
     def _looked(self, quiet: PoseSample, at: PoseSample, stance: Side) -> Prediction:
         features = compute_features(quiet.px_as_found, quiet.world_m, at.px_as_found, at.world_m, stance)
-        found = self.predict(features[None])
+        aside_deg = quiet.aside_deg if stance == "left" else -quiet.aside_deg
+        found = self.predict(features[None], np.array([aside_deg]))
         # It learned from joints that were found in the picture; with others it would be sure of itself and wrong.
         joints_known = np.isfinite(quiet.found_px).all() and np.isfinite(at.found_px).all()
         return found if joints_known else replace(found, likeness=np.zeros_like(found.likeness))

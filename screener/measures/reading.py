@@ -75,6 +75,8 @@ class PoseSample:
         n: how many frames it rests on.
         model: the pose bundle that saw it.
         found_px: `(4, xy)`, hips and knees (`FOUND_JOINTS`) where the closer look has them; NaN where nobody looked.
+        aside_deg: from how far aside the picture shows the person, + = more of the body's side that lies to the
+            picture's right; NaN where nobody looked.
     """
 
     px: _Values
@@ -82,6 +84,7 @@ class PoseSample:
     n: int
     model: str
     found_px: _Values = field(default_factory=lambda: np.full((len(FOUND_JOINTS), 2), np.nan))
+    aside_deg: float = float("nan")
 
     @property
     def px_as_found(self) -> _Values:
@@ -155,6 +158,7 @@ def sample_pose(looks: tuple[PoseTrack, ...], start_s: float, end_s: float) -> P
                 np.median(closer, axis=0).astype(np.float64)
                 if len(closer)
                 else np.full((len(FOUND_JOINTS), 2), np.nan),
+                finite_median(look.aside_deg[window][found].astype(np.float64)),
             )
     return None
 

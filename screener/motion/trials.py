@@ -139,10 +139,7 @@ def seen_from(motion: Motion, yaw_deg: float, closer: PoseTrack) -> Motion:
 
 def _stands_perhaps_frontal(motion: Motion, closer: PoseTrack) -> bool:
     """Whether a closer look at the quiet stances has the person turned so little that the view may be frontal."""
-    quiet = [trial.quiet_stance for trial in motion.trials]
-    at_s = closer.times_s
-    standing = np.any([(at_s >= each.start_s - 1e-6) & (at_s <= each.end_s + 1e-6) for each in quiet], axis=0)
-    standing = closer.found & standing
+    standing = closer.found & np.any([trial.quiet_stance.holds(closer.times_s) for trial in motion.trials], axis=0)
     return bool(standing.any()) and assess_view(Joints.from_track(closer), standing).perhaps_frontal
 
 

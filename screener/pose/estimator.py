@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screener.pose.bundles import bundle_path
+from screener.pose.facing import FacingFinder
 from screener.pose.footing import FootingFinder
 from screener.pose.joints import JointFinder, standing_leg_px
 from screener.pose.landmarks import FOUND_JOINTS, LANDMARKS, Landmark, mirror_names
@@ -137,6 +138,7 @@ class PoseEstimator:
         self._used: set[int] = set()
         self._joints = JointFinder()
         self._footing = FootingFinder()
+        self._facing = FacingFinder()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -181,6 +183,7 @@ class PoseEstimator:
         near: PoseTrack,
         *,
         once_s: Collection[float] = (),
+        standing_s: Collection[float] = (),
         progress: Callable[[float], None] | None = None,
     ) -> PoseTrack:
         """Take each frame on its own, average it with its mirror image, and keep to the person of `near`.
@@ -188,15 +191,17 @@ class PoseEstimator:
         Frames that follow one another are shown to the model turned and scaled a little differently: its errors
         depend on where a body's pixels happen to lie, are the same in every frame of somebody who stands still, and
         only so average out. (Measured: docs/accuracy.md.) Hips and knees are found once more, by a network that
-        looks at pelvis and thighs alone (`joints.py`), and another tells what the feet stand on (`footing.py`).
+        looks at pelvis and thighs alone (`joints.py`); another tells what the feet stand on (`footing.py`), and a
+        third, where the person stands quietly, from how far aside they are seen (`facing.py`).
 
         Args:
             frames: any frames of the recording.
             near: an earlier track of the same recording; of several people the one nearest to it is taken.
             once_s: the times of frames that the pose model is shown once, without their mirror image.
+            standing_s: the times of frames of a quiet stance.
         """
         growing, size_px, found_px = _Growing(), (0, 0), list[NDArray[np.float64]]()
-        task_shares = list[NDArray[np.float64]]()
+        task_shares, aside_deg = list[NDArray[np.float64]](), list[float]()
         for frame in frames:
             height, width = frame.rgb.shape[:2]
             size_px = (round(width * frame.scale), round(height * frame.scale))
@@ -207,14 +212,17 @@ class PoseEstimator:
             if row is None and rgb is not frame.rgb:
                 # In poor light the detector may be led astray by the grey about the box.
                 row = self._expected_in(frame.rgb, expected, view, mirrored_too)
-            found, shares = None, np.full(len(TASKS), np.nan)
+            found, shares, aside = None, np.full(len(TASKS), np.nan), float("nan")
             if row is not None:
                 around = np.abs(near.times_s - frame.time_s) <= _STANDS_WITHIN_S
                 leg_px = standing_leg_px(near.image_px[around]) / frame.scale
                 found = self._joints.find(rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1])
                 if len(task_shares) % _ASKED_EVERY == 0:
                     shares = self._footing.tell(frame.rgb, row[:, :2], leg_px, mirrored=len(task_shares) % 2 == 1)
+                if frame.time_s in standing_s:
+                    aside = self._facing.tell(rgb, row[:, :2], leg_px, turned_deg=view[0], zoom=view[1])
             task_shares.append(shares)
+            aside_deg.append(aside)
             found_px.append(np.full((len(FOUND_JOINTS), 2), np.nan) if found is None else found * frame.scale)
             growing.add(frame.time_s, _scaled(row, frame.scale))
             if progress is not None:
@@ -224,6 +232,7 @@ class PoseEstimator:
             look,
             found_px=np.array(found_px, dtype=np.float32).reshape(-1, len(FOUND_JOINTS), 2),
             task_shares=np.array(task_shares, dtype=np.float32).reshape(-1, len(TASKS)),
+            aside_deg=np.array(aside_deg, dtype=np.float32),
         )
 
     def count_people(self, rgb: NDArray[np.uint8]) -> int:

@@ -39,8 +39,8 @@ LEG_PX = 115.0
 #: Where in it the hips' middle lies, x and y: above its middle, since the knees hang below.
 HIPS_AT = np.array([80.0, 57.0])
 
-# What is body: within 0.2 leg lengths of the trunk and the lines from hips to below the knees [judgement]; its edges
-# are soft.
+# What is body: within so many leg lengths of the trunk and the lines from hips to below the knees [judgement]; its
+# edges are soft.
 _BODY = (
     Landmark.LEFT_SHOULDER,
     Landmark.RIGHT_SHOULDER,
@@ -49,7 +49,7 @@ _BODY = (
     Landmark.RIGHT_KNEE,
     *ANKLES,
 )
-_THICK_PX, _SOFT_PX = 46, 3.0
+_AROUND, _SOFT_PX = 0.2, 3.0
 # ... and so far down the shank.
 _BELOW_KNEE = 0.3
 _GREY = np.float32(127.0)
@@ -121,17 +121,20 @@ def patch_frame(
     hips_px: NDArray[Any],
     leg_px: float,
     *,
+    long_px: float = LEG_PX,
+    at: NDArray[Any] = HIPS_AT,
     turned_deg: float = 0.0,
     zoom: float = 1.0,
     mirrored: bool = False,
     shifted_px: tuple[float, float] = (0.0, 0.0),
 ) -> _Values:
-    """The way from a picture's pixels to the patch's, an affine `(2, 3)`: the hips' middle at `HIPS_AT`, their line
-    level.
+    """The way from a picture's pixels to the patch's, an affine `(2, 3)`: the hips' middle at `at`, their line level.
 
     Args:
         hips_px: `(2, xy)`, the pose model's hips.
         leg_px: how long the leg is in the picture when the person stands.
+        long_px: how long it is in the patch.
+        at: where the hips' middle lies in the patch, x and y.
         turned_deg, zoom, shifted_px, mirrored: what is done to it besides.
     """
     hips = np.asarray(hips_px, dtype=np.float64)
@@ -139,11 +142,11 @@ def patch_frame(
     if line[0] < 0:
         line = -line
     turn = np.arctan2(line[1], line[0]) + np.radians(turned_deg)
-    scale = zoom * LEG_PX / leg_px
+    scale = zoom * long_px / leg_px
     turning = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     if mirrored:
         turning = np.diag([-1.0, 1.0]) @ turning
-    middle = HIPS_AT + shifted_px
+    middle = at + shifted_px
     return np.column_stack([turning, middle - turning @ hips.mean(axis=0)])
 
 
@@ -152,6 +155,8 @@ def cut_patch(
     px: NDArray[Any],
     there: _Values,
     spoiled: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda patch: patch,
+    *,
+    long_px: float = LEG_PX,
 ) -> NDArray[np.uint8]:
     """The patch `(160, 160, rgb)` that `patch_frame` tells of, as bright as any other; grey where trunk and thighs
     are not.
@@ -164,16 +169,17 @@ def cut_patch(
         px: `(33, xy)`, the pose model's landmarks in it: where trunk and thighs are.
         there: the way from the picture's pixels to the patch's.
         spoiled: what is done to the picture's part before; training does much to it.
+        long_px: how long a standing leg is in the patch.
     """
     patch = spoiled(cut_out(rgb, there))
-    body = _body(np.asarray(px[list(_BODY)], dtype=np.float64) @ there[:, :2].T + there[:, 2])
+    body = _body(np.asarray(px[list(_BODY)], dtype=np.float64) @ there[:, :2].T + there[:, 2], long_px)
     # Cloth in the dark and dark cloth in the light: the layers that see them learned on pictures of usual brightness.
     bright = float((body * patch).sum()) / (3 * float(body.sum()) + 1e-6)
     patch = np.minimum(patch * how_much_brighter(bright), 255)
     return np.asarray(_GREY + body * (patch - _GREY) + 0.5, dtype=np.uint8)
 
 
-def _body(points: _Values) -> NDArray[np.float32]:
+def _body(points: _Values, long_px: float) -> NDArray[np.float32]:
     """How much of each of the patch's pixels is body, `(row, column, 1)`, 0..1: trunk, thighs and where the shanks
     begin, soft-edged.
 
@@ -184,12 +190,12 @@ def _body(points: _Values) -> NDArray[np.float32]:
 
     shoulders, hips, knees, ankles = points.reshape(4, 2, 2)
     shanks = knees + _BELOW_KNEE * (ankles - knees)
-    body = np.zeros((PATCH_PX, PATCH_PX), np.float32)
+    body, thick_px = np.zeros((PATCH_PX, PATCH_PX), np.float32), round(2 * _AROUND * long_px)
     trunk = cv2.convexHull(np.round(np.concatenate([shoulders, hips])).astype(np.int32))
     cv2.fillConvexPoly(body, trunk, 1.0)
-    cv2.polylines(body, [trunk], True, 1.0, _THICK_PX)
+    cv2.polylines(body, [trunk], True, 1.0, thick_px)
     for leg in zip(hips, knees, shanks, strict=True):
-        cv2.polylines(body, [np.round(np.stack(leg)).astype(np.int32)], False, 1.0, _THICK_PX)
+        cv2.polylines(body, [np.round(np.stack(leg)).astype(np.int32)], False, 1.0, thick_px)
     return np.asarray(cv2.GaussianBlur(body, (0, 0), _SOFT_PX), np.float32)[:, :, None]
 
 

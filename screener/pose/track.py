@@ -21,8 +21,8 @@ from screener.terms import TASKS
 __all__ = ["FORMAT_VERSION", "PoseTrack", "joined", "read_pose_track", "write_pose_track"]
 
 #: Written into every file; a file of another version is refused, but for those that only lack what is new.
-FORMAT_VERSION = "1.3"
-_READABLE = ("1.2", FORMAT_VERSION)
+FORMAT_VERSION = "1.4"
+_READABLE = ("1.2", "1.3", FORMAT_VERSION)
 
 _FIELDS = ("x_px", "y_px", "x_m", "y_m", "z_m", "visibility")
 _FOUND_FIELDS = tuple(f"found_{LANDMARKS[joint]}_{axis}_px" for joint in FOUND_JOINTS for axis in "xy")
@@ -46,6 +46,8 @@ class PoseTrack:
             (`joints.py`), in the pixels of `image_px`; NaN where nobody looked. `image_px` keeps the pose model's own.
         task_shares: `(frame, 3)`, how much what is under the feet speaks for each of `TASKS` (`footing.py`), 0..1, in
             all 1; NaN where nobody asked.
+        aside_deg: `(frame,)`, from how far aside the picture shows the person, degrees, + = more of the body's side
+            that lies to the picture's right (`facing.py`); NaN where nobody asked.
         source: facts about the recording (name, sha256, rotation_deg, mirrored, grainy, fps_mean, duration_s ...).
         warnings: plain sentences about what was wrong with the recording or the picture.
     """
@@ -62,10 +64,11 @@ class PoseTrack:
     warnings: tuple[str, ...] = ()
     found_px: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, len(FOUND_JOINTS), 2), dtype=np.float32))
     task_shares: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, len(TASKS)), dtype=np.float32))
+    aside_deg: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
     def __post_init__(self) -> None:
         frames, landmarks = len(self.times_s), len(LANDMARKS)
-        for name in ("found_px", "task_shares"):
+        for name in ("found_px", "task_shares", "aside_deg"):
             given = getattr(self, name)
             if not len(given):
                 object.__setattr__(self, name, np.full((frames, *given.shape[1:]), np.nan, dtype=np.float32))
@@ -76,6 +79,7 @@ class PoseTrack:
             "flipped": (frames,),
             "found_px": (frames, len(FOUND_JOINTS), 2),
             "task_shares": (frames, len(TASKS)),
+            "aside_deg": (frames,),
         }
         for name, shape in expected.items():
             actual = getattr(self, name).shape
@@ -104,7 +108,7 @@ class PoseTrack:
         return replace(self, **arrays)
 
 
-_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
+_PER_FRAME = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares", "aside_deg")
 
 
 def joined(looks: Sequence[PoseTrack]) -> PoseTrack:
@@ -183,6 +187,7 @@ def _table_from_track(track: PoseTrack, look: int) -> pa.Table:
         columns[name] = np.ascontiguousarray(track.found_px.reshape(-1, len(_FOUND_FIELDS))[:, column])
     for column, name in enumerate(_TASK_FIELDS):
         columns[name] = np.ascontiguousarray(track.task_shares[:, column])
+    columns["aside_deg"] = track.aside_deg
     return pa.table(columns)
 
 
@@ -191,7 +196,9 @@ def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
         [np.stack([table[f"{mark}_{name}"].to_numpy() for name in _FIELDS], axis=1) for mark in LANDMARKS],
         axis=1,
     )
-    told = _TASK_FIELDS if header["format_version"] != "1.2" else ()  # 1.2 did not look at what is stood on
+    # 1.2 did not look at what is stood on, nor did it or 1.3 at how the person is turned.
+    told = _TASK_FIELDS if header["format_version"] != "1.2" else ()
+    turned = header["format_version"] not in ("1.2", "1.3")
     return PoseTrack(
         times_s=table["time_s"].to_numpy(),
         image_px=values[:, :, 0:2],
@@ -202,6 +209,7 @@ def _track_from_table(table: pa.Table, header: dict[str, Any]) -> PoseTrack:
         task_shares=np.stack([table[name].to_numpy() for name in told], axis=1)
         if told
         else np.empty((0, len(TASKS)), dtype=np.float32),
+        aside_deg=table["aside_deg"].to_numpy() if turned else np.empty(0, dtype=np.float32),
         width_px=int(header["width_px"]),
         height_px=int(header["height_px"]),
         model=str(table["model"][0].as_py()),

@@ -61,13 +61,15 @@ def validation(
     varied: Varied = False,
     behind: bool = False,
     only: str = "",
+    about: bool = False,
 ) -> None:
     """Render recordings of new people: whole films, or (--stills) only the moments at which numbers are read; those of
-    one task alone where it is named (--only); all of them seen from behind (--behind)."""
+    one task alone where it is named (--only); all of them seen from behind (--behind); stills by a camera and in a
+    light of their own (--about)."""
     from screener.studio.validation import render_films, render_stills
 
     if stills:
-        render_stills(out, clips, seed, workers, varied, behind, only or None)
+        render_stills(out, clips, seed, workers, varied, behind, only or None, about)
         return
     for video in render_films(out, clips, seed, workers, varied, behind, only or None):
         typer.echo(video)

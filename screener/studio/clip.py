@@ -21,7 +21,7 @@ from screener.studio.truth import FrameTruth, frame_truth, write_truth
 from screener.studio.wardrobe import SOLE_M, Surface, dress
 from screener.video import VideoWriter
 
-__all__ = ["Stage", "frames", "render_clip", "set_up", "shots"]
+__all__ = ["Stage", "filmed_anew", "frames", "render_clip", "set_up", "shots"]
 
 _DEEP_M = 10.0  # a floor far below: how low would the free foot go?
 
@@ -42,15 +42,11 @@ def set_up(spec: ClipSpec) -> Stage:
     """Builds body, clothes, place and step."""
     figure = make_figure(spec.person)
     sole_m = SOLE_M[spec.clothes.feet]
-    scenery = turned_to(spec.camera, furnish(spec.room))
     standing = Standing(sole_m=sole_m)
     if spec.task != "single_leg_squat":
         height_m = spec.box_height_m or _box_height_m(spec, figure, sole_m)
         # The free heel may touch the floor: nothing lifts it before.
         standing = Standing(height_m, height_m, -0.025, sole_m, _edge_ahead_m(spec, figure))
-        scenery += _box(spec, figure, height_m)
-    elif spec.step.aside_m is not None:
-        scenery += step_box(spec.step.aside_m, (0.5, 0.38), spec.step.height_m, spec.step)
     bystander = None
     if spec.room.bystander is not None:
         other = make_figure(spec.room.bystander)
@@ -60,7 +56,23 @@ def set_up(spec: ClipSpec) -> Stage:
         points, normals = skin(worn.points, worn.normals, worn.weights, posture.frames)
         left, ahead = spec.room.bystander_at_m
         bystander = (points + np.array([left, 0, ahead], np.float32), normals, worn)
+    scenery = _scenery(spec, figure, standing)
     return Stage(figure, dress(figure, spec.clothes), bystander, scenery, View.of(spec.camera), standing)
+
+
+def filmed_anew(spec: ClipSpec, stage: Stage) -> Stage:
+    """The same people and place before the camera that `spec` has now."""
+    return replace(stage, scenery=_scenery(spec, stage.figure, stage.standing), view=View.of(spec.camera))
+
+
+def _scenery(spec: ClipSpec, figure: Figure, standing: Standing) -> Scenery:
+    """The room, turned to the camera, and the step in it."""
+    scenery = turned_to(spec.camera, furnish(spec.room))
+    if spec.task != "single_leg_squat":
+        scenery += _box(spec, figure, standing.stance_floor_m)
+    elif spec.step.aside_m is not None:
+        scenery += step_box(spec.step.aside_m, (0.5, 0.38), spec.step.height_m, spec.step)
+    return scenery
 
 
 def _box_height_m(spec: ClipSpec, figure: Figure, sole_m: float) -> float:

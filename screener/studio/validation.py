@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from screener.errors import WrongUse
-from screener.studio.clip import render_clip, set_up, shots
+from screener.studio.clip import filmed_anew, render_clip, set_up, shots
 from screener.studio.motion import Instant, instants
 from screener.studio.render import Renderer
 from screener.studio.spec import Arms, Bout, ClipSpec, Pose, Repetition, Room, Side, Task
@@ -167,49 +167,82 @@ def _film(task: tuple[ClipSpec, Path]) -> Path:
 
 
 def render_stills(
-    out: Path, clips: int, seed: int, workers: int, vary: bool = False, behind: bool = False, only: str | None = None
+    out: Path,
+    clips: int,
+    seed: int,
+    workers: int,
+    vary: bool = False,
+    behind: bool = False,
+    only: str | None = None,
+    about: bool = False,
 ) -> None:
     """Renders quiet stances, bottoms and matched depths into `out`, in the form of the training frames; of so many
-    recordings, or of those among them that show one task."""
+    recordings, or of those among them that show one task. `about`: of one repetition each, every picture by a camera
+    and in a light of its own, as who learns where cameras stand must see them."""
     out.mkdir(parents=True, exist_ok=True)
+    draw = _stills_about if about else _stills
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        parts = pool.starmap(_stills, [(out, each, seed, vary, behind) for each in _numbers(clips, seed, only)], 1)
+        parts = pool.starmap(draw, [(out, each, seed, vary, behind) for each in _numbers(clips, seed, only)], 1)
     pq.write_table(pa.Table.from_pylist([row for part in parts for row in part]), out / "truth.parquet")
     (out / "made_by.json").write_text(
-        json.dumps({"clips": clips, "seed": seed, "varied": vary, "behind": behind, "only": only}) + "\n"
+        json.dumps({"clips": clips, "seed": seed, "varied": vary, "behind": behind, "only": only, "about": about})
+        + "\n"
     )
 
 
 def _stills(out: Path, number: int, seed: int, vary: bool, behind: bool) -> list[dict[str, Any]]:
+    spec = random_spec(number, seed, vary, behind)
+    return _drawn(out, number, spec, [(spec, list(_moments(spec)))])
+
+
+def _stills_about(out: Path, number: int, seed: int, vary: bool, behind: bool) -> list[dict[str, Any]]:
+    spec = random_spec(number, seed, vary, behind)
+    rng = np.random.default_rng([seed, FIRST_BODY + number, 12])
+    rise_m = 0.0 if spec.task == "single_leg_squat" else 0.18
+    takes: list[tuple[ClipSpec, list[tuple[Instant, str]]]] = []
+    for moment in _moments(spec):
+        if moment[0].repetition > 0:
+            break
+        camera, look = random_camera(rng, spec.person.stature_m, rise_m), random_look(rng)
+        if not behind and rng.random() < 0.5:
+            camera = replace(camera, facing="anterior")
+        takes.append((replace(spec, camera=camera, look=look, seed=spec.seed + len(takes)), [moment]))
+    return _drawn(out, number, spec, takes)
+
+
+def _drawn(
+    out: Path, number: int, spec: ClipSpec, takes: list[tuple[ClipSpec, list[tuple[Instant, str]]]]
+) -> list[dict[str, Any]]:
+    """Pictures of one recording's moments, each take by a camera and in a light of its own, with their truths."""
     os.environ.setdefault("LP_NUM_THREADS", "1")
     cv2.setNumThreads(1)
-    spec = random_spec(number, seed, vary, behind)
-    stage = set_up(spec)
+    first = set_up(spec)
     rows: list[dict[str, Any]] = []
     with Renderer(spec.camera.width_px, spec.camera.height_px) as renderer:
-        chosen = list(_moments(spec))
-        pictures = shots(spec, stage, renderer, (instant for instant, _ in chosen))
-        for (_, kind), (posture, picture) in zip(chosen, pictures, strict=True):
-            name = f"{number:05d}_{len(rows)}.jpg"
-            cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
-            rows.append(
-                {
-                    "file": name,
-                    "set": number,
-                    "body": number,
-                    "kind": "quiet" if kind == "quiet" else "pose",
-                    "motion": kind if kind == "quiet" else spec.task,
-                    "stance_side": spec.bouts[0].stance_side,
-                    "camera_facing": spec.camera.facing,
-                    "camera_yaw_deg": spec.camera.yaw_deg,
-                    "seen_from_aside_deg": stage.view.aside_deg,
-                    "camera_roll_deg": spec.camera.roll_deg,
-                    "exposure": spec.look.exposure,
-                    "at": kind,
-                    **pose_truth(posture),
-                    **joint_pixels(posture, stage.view),
-                }
-            )
+        for take, chosen in takes:
+            stage = filmed_anew(take, first)
+            pictures = shots(take, stage, renderer, (instant for instant, _ in chosen))
+            for (_, kind), (posture, picture) in zip(chosen, pictures, strict=True):
+                name = f"{number:05d}_{len(rows)}.jpg"
+                cv2.imwrite(str(out / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])
+                rows.append(
+                    {
+                        "file": name,
+                        "set": number,
+                        "body": number,
+                        "kind": "quiet" if kind == "quiet" else "pose",
+                        "motion": kind if kind == "quiet" else take.task,
+                        "stance_side": take.bouts[0].stance_side,
+                        "camera_facing": take.camera.facing,
+                        "camera_yaw_deg": take.camera.yaw_deg,
+                        "seen_from_aside_deg": stage.view.aside_deg,
+                        "camera_roll_deg": take.camera.roll_deg,
+                        "exposure": take.look.exposure,
+                        "at": kind,
+                        **pose_truth(posture),
+                        **joint_pixels(posture, stage.view),
+                    }
+                )
     return rows
 
 

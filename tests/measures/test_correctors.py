@@ -43,7 +43,8 @@ def poses(screened: Callable[[str], Screening]) -> tuple[PoseSample, PoseSample]
 def mirrored(pose: PoseSample) -> PoseSample:
     """The same pose of the other leg: names swapped, the picture turned over."""
     px = mirror_names(pose.px[None])[0] * [-1.0, 1.0] + [640.0, 0.0]
-    return replace(pose, px=px, world_m=mirror_names(pose.world_m[None])[0] * [-1.0, 1.0, 1.0])
+    world_m = mirror_names(pose.world_m[None])[0] * [-1.0, 1.0, 1.0]
+    return replace(pose, px=px, world_m=world_m, aside_deg=-pose.aside_deg)
 
 
 def features_of(quiet: PoseSample, at: PoseSample) -> NDArray[np.float64]:
@@ -266,6 +267,22 @@ def test_the_second_kernel_has_its_say_where_it_has_seen_the_like_and_none_elsew
     assert change[0, 1:] == pytest.approx(said[1:], abs=1e-3)
     assert 0.78 * said[0] < change[0, 0] <= said[0] + 1e-3
     assert change[1] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_fppa_and_yaw_follow_what_the_picture_says_of_the_cameras_place(
+    poses: tuple[PoseSample, PoseSample], screened: Callable[[str], Screening]
+) -> None:
+    quiet, at = poses
+    corrector, raw = installed_corrector(), raw_of(*poses, screened(NAME))
+    sides = [corrector.correct(replace(quiet, aside_deg=deg), at, "right", raw) for deg in (float("nan"), 6.0, -6.0)]
+    unseen, seen_left, seen_right = ({name: each[name].value for name in MEASURES} for each in sides)
+    for name in ("pelvic_drop_deg", "knee_flexion_deg", "trunk_lean_deg"):
+        assert seen_left[name] == pytest.approx(unseen[name], abs=1e-6)
+    assert seen_left["fppa_deg"] != pytest.approx(seen_right["fppa_deg"], abs=0.5)
+    yaws = [corrector.camera_yaw_deg(replace(quiet, aside_deg=deg), at, "right") for deg in (6.0, -6.0)]
+    assert yaws[0] < yaws[1] - 3.0
+    far = [corrector.camera_yaw_deg(replace(quiet, aside_deg=deg), at, "right") for deg in (-40.0, -60.0)]
+    assert far[0] == far[1]  # what is further off than they may differ counts no more
 
 
 def test_likeness_is_one_for_the_same_and_falls_with_distance() -> None:

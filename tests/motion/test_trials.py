@@ -658,6 +658,7 @@ def frames_of(track: PoseTrack, frames: slice) -> PoseTrack:
         flipped=track.flipped[frames],
         found_px=track.found_px[frames],
         task_shares=track.task_shares[frames],
+        aside_deg=track.aside_deg[frames],
     )
 
 

@@ -19,7 +19,7 @@ from screener.pose import Landmark, PoseTrack, joined, mirror_names, read_pose_t
 from screener.terms import TASKS
 from tests.figures import Figure, on_both, perform, squat
 
-ARRAYS = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
+ARRAYS = ("times_s", "image_px", "world_m", "visibility", "flipped", "found_px", "task_shares", "aside_deg")
 
 
 def a_track() -> PoseTrack:
@@ -54,7 +54,8 @@ def test_further_looks_come_back_with_their_model(tmp_path: Path) -> None:
     found_px = np.random.default_rng(5).normal(300, 20, (len(track.times_s), 4, 2)).astype(np.float32)
     shares = np.random.default_rng(6).dirichlet([1, 1, 1], len(track.times_s)).astype(np.float32)
     few = np.isin(np.arange(len(track.times_s)), [3, 4, 40])
-    look = replace(track, model="heavy", found_px=found_px, task_shares=shares).only(few)
+    aside_deg = np.random.default_rng(7).normal(0, 9, len(track.times_s)).astype(np.float32)
+    look = replace(track, model="heavy", found_px=found_px, task_shares=shares, aside_deg=aside_deg).only(few)
     path = tmp_path / "landmarks.parquet"
     write_pose_track(track, path, looks=(look,))
     first, (second,) = read_pose_track(path)
@@ -77,7 +78,7 @@ def test_the_columns_are_named_by_landmark_and_unit(tmp_path: Path) -> None:
         *("look", "model", "time_s", "flipped"),
         *("nose_x_px", "nose_y_px", "nose_x_m", "nose_y_m", "nose_z_m", "nose_visibility"),
     ]
-    assert table.num_columns == 4 + 33 * 6 + 8 + 3
+    assert table.num_columns == 4 + 33 * 6 + 8 + 3 + 1
     assert_array_equal(table["right_knee_y_px"].to_numpy(), track.image_px[:, Landmark.RIGHT_KNEE, 1])
 
 
@@ -97,7 +98,7 @@ def with_header(**changed: Any) -> Callable[[pa.Table], pa.Table]:
     ("change", "says"),
     [
         (lambda table: table.replace_schema_metadata({}), "is not a file of landmarks"),
-        (with_header(format_version="0.9"), "has landmark format 0.9, this is 1.3"),
+        (with_header(format_version="0.9"), "has landmark format 0.9, this is 1.4"),
         (lambda table: table.drop_columns(["left_hip_x_px"]), "lacks columns of landmarks"),
         (lambda table: table.drop_columns(["look"]), "lacks columns of landmarks"),
         (lambda table: table.slice(0, 0), "holds no frame"),
@@ -163,11 +164,13 @@ def test_a_mirror_swaps_names_and_twice_is_nothing() -> None:
         mirror_names(np.zeros((2, 32)))
 
 
-def test_a_file_from_before_feet_were_looked_at_is_read_without_that(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_file_from_before_feet_or_turn_were_looked_at_is_read_without_that(tmp_path: Path, version: str) -> None:
     path = tmp_path / "landmarks.parquet"
     track = a_track()
     write_pose_track(track, path)
-    rewritten(path, with_header(format_version="1.2"))
-    rewritten(path, lambda table: table.drop_columns([f"looks_like_{task}" for task in TASKS]))
+    rewritten(path, with_header(format_version=version))
+    lacking = ["aside_deg", *(f"looks_like_{task}" for task in TASKS if version == "1.2")]
+    rewritten(path, lambda table: table.drop_columns(lacking))
     again, _ = read_pose_track(path)
     assert_same(again, track)

@@ -54,7 +54,7 @@ def with_many_repetitions(screening: Screening, times: int = 14) -> Screening:
 
 
 def _repeated(track: PoseTrack, times: int, length_s: float) -> PoseTrack:
-    parts = ("image_px", "world_m", "visibility", "flipped", "found_px", "task_shares")
+    parts = ("image_px", "world_m", "visibility", "flipped", "found_px", "task_shares", "aside_deg")
     return replace(
         track,
         times_s=np.concatenate([track.times_s + turn * length_s for turn in range(times)]),
