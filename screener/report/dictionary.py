@@ -60,6 +60,9 @@ _LANDMARKS = {
     "<landmark>_visibility": "0 to 1, the model's own. At the hip it says nothing.",
     "found_<joint>_x_px": "That joint in the picture of pelvis and thighs, pixels to the right; second look only.",
     "found_<joint>_y_px": "The same, down.",
+    "looks_like_<task>": "How much what is under the feet speaks for that task, 0 to 1; second look only.",
+    "aside_deg": "From how far aside the picture shows the person, degrees, + = more of the side that lies to the "
+    "picture's right; quiet stance, second look only.",
 }
 
 
