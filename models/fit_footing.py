@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from fit_corrector import enter_in_manifest
-from fit_joints import Graph, both_maps, entry, filled_in, in_turns, keep_maps, spoil, write_first_layers
+from fit_joints import (
+    Graph,
+    asked,
+    both_maps,
+    descend,
+    entry,
+    filled_in,
+    in_turns,
+    keep_maps,
+    shuffled,
+    spoil,
+    write_first_layers,
+)
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import nn
 
 from screener.pose.footing import LEG_PX, cut_feet
@@ -126,49 +140,25 @@ class Head(nn.Module):
 
 
 def learn(parts: list[Maps], epochs: int) -> Head:
-    """A head, by stochastic gradient descent with weight decay (AdamW) and one cycle of the learning rate; every task
-    counts the same."""
+    """A head, by gradient descent; every task counts the same."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     head = Head()
-    rows = np.array([(number, row) for number, part in enumerate(parts) for row in range(len(part["task"]))])
     tasks = np.concatenate([part["task"] for part in parts])
     weights = torch.tensor(len(tasks) / (3 * np.bincount(tasks, minlength=3)), dtype=torch.float32)
     loss_of = nn.CrossEntropyLoss(weights, label_smoothing=0.02)
-    steps = len(rows) // _BATCH
-    descent = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.05)
-    rate = torch.optim.lr_scheduler.OneCycleLR(descent, _RATE, total_steps=epochs * steps)
-    for epoch in range(epochs):
-        head.train()
-        rng.shuffle(rows)
-        losses = []
-        for start in range(0, steps * _BATCH, _BATCH):
-            chosen = [(part, row, rng.integers(1 + _SPOILED)) for part, row in rows[start : start + _BATCH]]
-            fine, coarse = (
-                torch.from_numpy(np.stack([parts[p][name][row, view] for p, row, view in chosen]).astype(np.float32))
-                for name in ("fine", "coarse")
-            )
-            wanted = torch.tensor([int(parts[p]["task"][row]) for p, row, _ in chosen])
-            loss = loss_of(head(fine, coarse), wanted)
-            descent.zero_grad()
-            loss.backward()
-            descent.step()
-            rate.step()
-            losses.append(float(loss.detach()))
-        print(f"epoch {epoch + 1} of {epochs}: {np.mean(losses):.3f}", flush=True)
-    return head.eval()
+
+    def losses() -> Iterator[torch.Tensor]:
+        for fine, coarse, wanted in shuffled(parts, rng, _BATCH, "task"):
+            yield loss_of(head(fine, coarse), wanted.long())
+
+    descend(head, losses, epochs, len(tasks) // _BATCH, rate=_RATE, decay=0.05)
+    return head
 
 
 def told(head: Head, part: Maps) -> NDArray[np.float64]:
     """How much every picture speaks for each task, `(picture, 3)`."""
-    shares = []
-    with torch.no_grad():
-        for start in range(0, len(part["task"]), 256):
-            maps = (
-                torch.from_numpy(part[name][start : start + 256, 0].astype(np.float32)) for name in ("fine", "coarse")
-            )
-            shares.append(torch.softmax(head(*maps), dim=1).numpy())
-    return np.concatenate(shares).astype(np.float64)
+    return np.asarray(softmax(asked(head, part), axis=1))
 
 
 def measure(head: Head, part: Maps) -> dict[str, Any]:

@@ -407,28 +407,83 @@ def usable(part: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def learn(parts: list[dict[str, NDArray[Any]]], seed: int, epochs: int) -> Head:
-    """A head, by stochastic gradient descent with weight decay (AdamW) and one cycle of the learning rate."""
+    """A head, by gradient descent."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     head = Head()
-    steps = epochs * (sum(int(usable(part).sum()) for part in parts) // _BATCH)
-    descent = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=0.02)
-    rate = torch.optim.lr_scheduler.OneCycleLR(descent, _RATE, total_steps=steps)
     close = nn.functional.smooth_l1_loss
-    for epoch in range(epochs):
-        head.train()
-        losses = []
+
+    def losses() -> Iterator[torch.Tensor]:
         for fine, coarse, joints in batches(parts, rng):
             found, wanted = head(fine, coarse), joints.flatten(1)
             # Where the joints are, and above all how much higher one hip is than the other.
-            loss = close(found, wanted, beta=2.0) + close(found[:, 3] - found[:, 1], wanted[:, 3] - wanted[:, 1])
+            yield close(found, wanted, beta=2.0) + close(found[:, 3] - found[:, 1], wanted[:, 3] - wanted[:, 1])
+
+    descend(head, losses, epochs, sum(int(usable(part).sum()) for part in parts) // _BATCH, rate=_RATE, decay=0.02)
+    return head
+
+
+def descend(
+    head: nn.Module,
+    losses: Callable[[], Iterator[torch.Tensor]],
+    epochs: int,
+    steps: int,
+    *,
+    rate: float,
+    decay: float,
+) -> None:
+    """Teaches a head by stochastic gradient descent with weight decay (AdamW) and one cycle of the learning rate, and
+    leaves it ready to be asked.
+
+    Args:
+        losses: the losses of one epoch's batches, each told by the head as it is then.
+        steps: how many of these there are.
+    """
+    descent = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=decay)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(descent, rate, total_steps=epochs * steps)
+    for epoch in range(epochs):
+        head.train()
+        seen = []
+        for loss in losses():
             descent.zero_grad()
             loss.backward()
             descent.step()
-            rate.step()
-            losses.append(float(loss.detach()))
-        print(f"epoch {epoch + 1} of {epochs}: {np.mean(losses):.3f}", flush=True)
-    return head.eval()
+            cycle.step()
+            seen.append(float(loss.detach()))
+        print(f"epoch {epoch + 1} of {epochs}: {np.mean(seen):.4f}", flush=True)
+    head.eval()
+
+
+def shuffled(
+    parts: list[dict[str, NDArray[Any]]], rng: np.random.Generator, batch: int, what: str
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Every picture of some folders once, in one of its views, in any order: batches of fine and coarse maps and of
+    `what` belongs to them."""
+    rows = np.array([(number, row) for number, part in enumerate(parts) for row in range(len(part["set"]))])
+    rng.shuffle(rows)
+    views = parts[0]["fine"].shape[1]
+    for start in range(0, len(rows) - batch + 1, batch):
+        chosen = [(parts[part], row, rng.integers(views)) for part, row in rows[start : start + batch]]
+        yield tuple(
+            torch.from_numpy(
+                np.stack(
+                    [each[name][row, view] if each[name].ndim > 1 else each[name][row] for each, row, view in chosen]
+                )
+            ).float()
+            for name in ("fine", "coarse", what)
+        )
+
+
+def asked(head: nn.Module, part: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """What a head tells of every picture of a folder, shown as it is."""
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(part["set"]), 256):
+            maps = (
+                torch.from_numpy(part[name][start : start + 256, 0].astype(np.float32)) for name in ("fine", "coarse")
+            )
+            found.append(head(*maps).numpy())
+    return np.concatenate(found).astype(np.float64)
 
 
 def placed(head: Head, part: dict[str, NDArray[Any]], views: tuple[int, ...] = (0, 1)) -> NDArray[Any]:
