@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the service's start loads these terms, and nothing heavy with them
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["TASKS", "QuietStance", "Side", "StanceSide", "Task", "other_side"]
 
