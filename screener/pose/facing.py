@@ -8,15 +8,12 @@ it gives: `models/facing.md`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.pose.bundles import model_file
 from screener.pose.joints import cut_patch, patch_frame
 from screener.pose.landmarks import HIPS
-from screener.pose.patches import forwarded
+from screener.pose.patches import PatchNetwork
 
 __all__ = ["HIPS_AT", "LEG_PX", "FacingFinder"]
 
@@ -34,7 +31,7 @@ class FacingFinder:
     """
 
     def __init__(self) -> None:
-        self._network: Any = None
+        self._network = PatchNetwork("facing")
 
     def tell(
         self,
@@ -55,13 +52,9 @@ class FacingFinder:
             leg_px: how long the person's leg is in this picture when they stand; NaN where that is not known.
             turned_deg, zoom: how the network is shown the patch; its errors hang on that a little.
         """
-        import cv2  # slow to load, and only a close look needs it
-
         if not np.isfinite(leg_px):
             return float("nan")
-        if self._network is None:
-            self._network = cv2.dnn.readNetFromONNX(str(model_file("facing")))
         there = patch_frame(px[list(HIPS)], leg_px, long_px=LEG_PX, at=HIPS_AT, turned_deg=turned_deg, zoom=zoom)
         patch = cut_patch(rgb, px, there, long_px=LEG_PX)
-        shown, over = (float(forwarded(self._network, each)[0]) for each in (patch, patch[:, ::-1]))
+        shown, over = (float(self._network(each)[0]) for each in (patch, patch[:, ::-1]))
         return (shown - over) / 2

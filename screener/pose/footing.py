@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.pose.bundles import model_file
 from screener.pose.landmarks import ANKLES
-from screener.pose.patches import cut_out, forwarded, how_much_brighter
+from screener.pose.patches import PatchNetwork, cut_out, how_much_brighter
 from screener.terms import TASKS
 
 __all__ = ["ANKLES_AT", "LEG_PX", "FootingFinder", "cut_feet"]
@@ -33,7 +32,7 @@ class FootingFinder:
     """
 
     def __init__(self) -> None:
-        self._network: Any = None
+        self._network = PatchNetwork("footing")
 
     def tell(
         self, rgb: NDArray[np.uint8], px: NDArray[np.float32], leg_px: float, *, mirrored: bool = False
@@ -47,15 +46,11 @@ class FootingFinder:
             leg_px: how long the person's leg is in this picture when they stand; NaN where that is not known.
             mirrored: show the network the patch's mirror image.
         """
-        import cv2  # slow to load, and only a close look needs it
-
         if not np.isfinite(leg_px):
             return np.full(len(TASKS), np.nan)
-        if self._network is None:
-            self._network = cv2.dnn.readNetFromONNX(str(model_file("footing")))
         patch = cut_feet(rgb, px[list(ANKLES)], leg_px)
         patch = patch[:, ::-1] if mirrored else patch
-        return forwarded(self._network, patch)
+        return self._network(patch)
 
 
 def cut_feet(

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screener.pose.bundles import model_file
 from screener.pose.landmarks import ANKLES, FOUND_JOINTS, HIPS, Landmark
-from screener.pose.patches import PATCH_PX, cut_out, forwarded, how_much_brighter
+from screener.pose.patches import PATCH_PX, PatchNetwork, cut_out, how_much_brighter
 
 __all__ = [
     "HIPS_AT",
@@ -67,7 +66,7 @@ class JointFinder:
     """
 
     def __init__(self) -> None:
-        self._network: Any = None
+        self._network = PatchNetwork("joints")
 
     def find(
         self,
@@ -89,16 +88,12 @@ class JointFinder:
             turned_deg, zoom: how the network is shown the patch. Its errors depend on that a little, so that frames
                 which are shown to it in different ways average them out.
         """
-        import cv2  # slow to load, and only a close look needs it
-
         if not np.isfinite(leg_px):
             return None
-        if self._network is None:
-            self._network = cv2.dnn.readNetFromONNX(str(model_file("joints")))
         there = patch_frame(px[list(HIPS)], leg_px, turned_deg=turned_deg, zoom=zoom)
         patch = cut_patch(rgb, px, there)
         # The network tells of the picture's left leg first, as it is in the mirror image.
-        shown, over = (forwarded(self._network, each).reshape(-1, 2) for each in (patch, patch[:, ::-1]))
+        shown, over = (self._network(each).reshape(-1, 2) for each in (patch, patch[:, ::-1]))
         found = (shown + over[SWAPPED] * [-1, 1]) / 2 + PATCH_PX / 2
         expected = px[list(FOUND_JOINTS)].astype(np.float64)
         if np.subtract(*expected[:2]) @ there[0, :2] > 0:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PATCH_PX", "cut_out", "forwarded", "how_much_brighter"]
+from screener.pose.bundles import model_file
+
+__all__ = ["PATCH_PX", "PatchNetwork", "cut_out", "how_much_brighter"]
 
 #: A patch's side, pixels.
 PATCH_PX = 160
@@ -46,14 +48,27 @@ def how_much_brighter(mean: float) -> np.float64:
     return np.float64(np.clip(_BRIGHT / max(mean, 1.0), *_BRIGHTENED))
 
 
-def forwarded(network: Any, patch: NDArray[Any]) -> NDArray[np.float64]:
-    """What a network of OpenCV makes of a patch `(160, 160, rgb)`, flat."""
-    import cv2
+class PatchNetwork:
+    """One of the small networks, loaded when it is first asked. Not safe to share between threads.
 
-    network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # so small a network costs a quarter more where threads share it
-    try:
-        return np.asarray(network.forward(), dtype=np.float64).reshape(-1)
-    finally:
-        cv2.setNumThreads(threads)
+    Raises:
+        BrokenInstallation: the network is missing or not the one that the manifest names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._network: Any = None
+
+    def __call__(self, patch: NDArray[Any]) -> NDArray[np.float64]:
+        """What it makes of a patch `(160, 160, rgb)`, flat."""
+        import cv2
+
+        if self._network is None:
+            self._network = cv2.dnn.readNetFromONNX(str(model_file(self._name)))
+        self._network.setInput(np.ascontiguousarray(patch.transpose(2, 0, 1)[None], dtype=np.float32))
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # so small a network costs a quarter more where threads share it
+        try:
+            return np.asarray(self._network.forward(), dtype=np.float64).reshape(-1)
+        finally:
+            cv2.setNumThreads(threads)
