@@ -530,6 +530,20 @@ def test_a_leg_is_told_by_more_than_half_of_its_repetitions(told: list[bool], si
     assert only_trial(read_motion(misled)).stance_side == side
 
 
+def test_the_foot_that_a_closer_look_sees_to_stay_is_the_stance_foot() -> None:
+    # In the first look both ankles stay, in the closer one the free foot sinks with the body.
+    held = Figure("left", rise=0.02, aside=0.05)
+    track = perform([(0.0, held), (2.0, held)], squat("left", times=2, rise=0.02, aside=0.05))
+    at = [0.5, 1.0, 1.5, *bottoms_s(only_trial(read_motion(track)))]
+    close = replace(track, model="heavy").only(np.unique([np.argmin(np.abs(track.times_s - each)) for each in at]))
+    for by, side in ((0.06, "left"), (0.03, "unknown")):
+        for foot, stance in ((Landmark.RIGHT_ANKLE, side), (Landmark.LEFT_ANKLE, "right" if side == "left" else side)):
+            closer = drawn(close, foot, by_px=by * LEG_PX * sunk(close))
+            assert only_trial(read_motion(track, closer=closer)).stance_side == stance
+    without_standing = closer.only(closer.times_s > 2.0)
+    assert only_trial(read_motion(track, closer=without_standing)).stance_side == "unknown"
+
+
 @pytest.mark.parametrize("stance", SIDES)
 def test_who_squats_with_the_hips_over_one_foot_stands_on_it(stance: Side) -> None:
     # Held low, a foot beside the other, or crossed behind it, looks as if it stood there.
