@@ -487,6 +487,19 @@ def test_who_lifts_a_foot_stands_on_the_other_though_the_step_hides_the_lifted_o
 
 
 @pytest.mark.parametrize("stance", SIDES)
+def test_a_closer_look_sees_who_steps_down_stand_though_the_step_hides_the_other_foot(stance: Side) -> None:
+    # Nobody is seen to lift a foot, and deep down the free one's landmark stays on the step, above the other.
+    top = Figure(stance, rise=-0.02, aside=0.08)
+    once = [(0.0, top), (1.0, replace(top, flexion_deg=60.0, rise=0.06)), (2.0, top), (2.4, top)]
+    track = perform([(0.0, top), (1.6, top)], once, once, noise_px=0.3)
+    assert only_trial(read_motion(track, task="forward_step_down")).stance_side != stance
+    free_ankle = Landmark[f"{other_side(stance)}_ankle".upper()]
+    closer = drawn(replace(track, model="heavy"), free_ankle, by_px=0.2 * LEG_PX * sunk(track))
+    closer = closer.only(np.arange(len(track.times_s)) % 3 == 0)
+    assert only_trial(read_motion(track, task="forward_step_down", closer=closer)).stance_side == stance
+
+
+@pytest.mark.parametrize("stance", SIDES)
 def test_step_downs_from_a_low_plate_are_one_set_though_one_is_taken_for_the_other_leg_s(stance: Side) -> None:
     # The free foot comes down by 8 % of leg length, less than tells a height alone; in the second repetition the
     # landmark of the foot stood on is drawn aside by more than the other moves.
