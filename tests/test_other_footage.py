@@ -91,7 +91,7 @@ def test_somebody_balancing_on_one_leg_seen_from_the_front(fetched: Callable[[st
     assert screening.view is not None
     assert screening.view.facing == "anterior"
     if not screening.trials:
-        # Landmarks differ between kinds of processor, in swapped frames by much: on one this sinking is seen
+        # Landmarks differ from machine to machine, in swapped frames by much: on one this sinking is seen
         # over no foot that stays. Then there are words, and no number.
         assert_words_alone(screening, "Stand on one leg facing the camera")
         return

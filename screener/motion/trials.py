@@ -273,7 +273,7 @@ def _seen_to_stay(joints: Joints, members: list[Dip], after_s: float, closer: Po
         return None
     moved = {}
     for side in _SIDES:
-        ankle = closer.image_px[:, Landmark[f"{side}_ANKLE".upper()]]
+        ankle = closer.image_px[:, Landmark[f"{side}_ankle".upper()]]
         places = np.array([np.median(ankle[rows], axis=0) for rows in seen])
         moved[side] = float(np.hypot(*(places - np.median(ankle[standing], axis=0)).T).mean())
     further_left = (moved["left"] - moved["right"]) / finite_median(joints.leg_px)
