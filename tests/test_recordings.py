@@ -182,7 +182,7 @@ def test_tempo_and_a_still_foot_lie_within_their_intervals(clip: str, screened: 
         for name, expected in (("tempo_s", true["end_s"] - true["start_s"]), ("foot_drift_pct", 0.0)):
             reading = repetition.measures[name]
             assert isinstance(reading, Measurement)
-            # On another machine landmarks, and so readings, may be a little elsewhere: by 0.07 of 4.9 past an edge here.
+            # On another machine landmarks, and so readings, are a little elsewhere: 0.07 past an edge at 4.9 here.
             near = 0.05 * (reading.high - reading.low) / 2
             if not reading.low - near <= expected <= reading.high + near:
                 missed.append((name, reading, expected))
